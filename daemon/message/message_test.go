@@ -1,0 +1,175 @@
+package message
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func parse(t *testing.T, text string) *Message {
+	t.Helper()
+	m, err := Parse([]byte(text))
+	if err != nil {
+		t.Fatalf("Parse(%q): %v", text, err)
+	}
+	return m
+}
+
+func TestParseReadsEveryKey(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, text string
+		want       Message
+	}{
+		{"nothing", `{}`, Message{}},
+		{"published task", `{"timeout": 7, "task": "shop.jobs.mail", "time_pub": 1700000000.25, "on_duplicate": "serial", "uuid": "0b7c",
+			"args": [1], "kwargs": {"a": 1}, "delay": 0.0}`,
+			Message{Task: "shop.jobs.mail", UUID: "0b7c", HasUUID: true, Args: []byte(`[1]`), Kwargs: []byte(`{"a": 1}`), Timeout: 7 * time.Second,
+				OnDuplicate: Serial, Published: 1700000000.25}},
+		{"control", `{"control": "running", "reply_to": "r1", "control_data": {"task": "a"}, "wait": true}`,
+			Message{IsControl: true, Control: "running", ReplyTo: "r1", ControlData: []byte(`{"task": "a"}`), Wait: true}},
+		{"control null", `{"control": null, "control_data": null, "wait": 1, "reply_to": null}`, Message{IsControl: true}},
+		{"control of another kind", `{"control": 5, "control_data": [], "reply_to": [0]}`,
+			Message{IsControl: true, ControlData: []byte(`[]`), ReplyTo: "true"}},
+		{"wait is for control only", `{"wait": true}`, Message{}},
+		{"falsy reply_to", `{"reply_to": 0.0}`, Message{}},
+		{"case of keys", `{"Task": "a", "TASK": "b", "UUID": "c"}`, Message{}},
+		{"escaped keys", `{"t\u0061sk": "a\u00e9", "\u0061rgs": [ ]}`, Message{Task: "aé", Args: []byte(`[ ]`)}},
+		{"last key wins", `{"task": "a", "args": [1], "task": "b", "args": null, "uuid": "x", "uuid": 7}`,
+			Message{Task: "b", Args: []byte(`null`), UUID: "7", HasUUID: true}},
+		{"wrong kinds", `{"task": 5, "args": "abc", "kwargs": 3, "on_duplicate": {"a": 1}, "time_pub": "now", "uuid": {"a": [1]}}`,
+			Message{Args: []byte(`"abc"`), Kwargs: []byte(`3`), OnDuplicate: "an object", UUID: `{"a": [1]}`, HasUUID: true}},
+		{"null uuid", `{"uuid": null, "on_duplicate": null}`, Message{UUID: "null", HasUUID: true, OnDuplicate: "null"}},
+		{"empty uuid", `{"uuid": "", "on_duplicate": "sometimes"}`, Message{HasUUID: true, OnDuplicate: "sometimes"}},
+		{"channel of the sender", `{"channel": "mine"}`, Message{}},
+		{"infinite time_pub", `{"time_pub": 1e400}`, Message{}},
+		{"lone surrogate", `{"task": "\ud83d", "uuid": "\ude00"}`, Message{Task: "\xed\xa0\xbd", UUID: "\xed\xb8\x80", HasUUID: true}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.want.Body = []byte(tt.text)
+			if tt.want.OnDuplicate == "" {
+				tt.want.OnDuplicate = Parallel
+			}
+			got := parse(t, " \r\n"+tt.text+"\t\r\n")
+			if diff := cmp.Diff(&tt.want, got, cmpopts.IgnoreUnexported(Message{}), cmpopts.IgnoreFields(Message{}, "Key")); diff != "" {
+				t.Errorf("Parse(%q) (-want +got):\n%s", tt.text, diff)
+			}
+		})
+	}
+}
+
+func TestTextThatIsNotJSONBecomesATask(t *testing.T) {
+	t.Parallel()
+	for text, body := range map[string]string{
+		"":                `{"task": ""}`,
+		" ":               `{"task": " "}`,
+		"app.tasks.hi":    `{"task": "app.tasks.hi"}`,
+		"lambda: 5\n":     `{"task": "lambda: 5\n"}`,
+		`{"task": "a"`:    `{"task": "{\"task\": \"a\""}`,
+		`{"task": "a"}}`:  `{"task": "{\"task\": \"a\"}}"}`,
+		"[1, 2] + é😀":     `{"task": "[1, 2] + \u00e9\ud83d\ude00"}`,
+		"\ufeff{}":        `{"task": "\ufeff{}"}`,
+		"{\"a\": \"\n\"}": `{"task": "{\"a\": \"\n\"}"}`,
+	} {
+		m := parse(t, text)
+		if m.Task != text || string(m.Body) != body || !m.Bare || m.HasUUID {
+			t.Errorf("Parse(%q) = task %q, body %s, bare %t; want the text as task and body %s", text, m.Task, m.Body, m.Bare, body)
+		}
+		if m.Key != parse(t, body).Key {
+			t.Errorf("Parse(%q) and its body have different keys", text)
+		}
+	}
+	if parse(t, `{}`).Bare {
+		t.Error("an object counts as bare text")
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2"
+	for text, want := range map[string]string{
+		`[1]`:                          "not an object",
+		`5`:                            "not an object",
+		`"hunter2"`:                    "not an object",
+		` null `:                       "not an object",
+		`NaN`:                          "not an object",
+		"\xff":                         "not UTF-8",
+		"{\"task\": \"\xed\xa0\xbd\"}": "not UTF-8",
+		`{"timeout": "hunter2"}`:       "timeout: must be a number of seconds, got a string",
+		`{"timeout": ["hunter2"]}`:     "timeout: must be a number of seconds, got a list",
+		`{"timeout": {"hunter2": 1}}`:  "timeout: must be a number of seconds, got an object",
+		`{"timeout": NaN}`:             "timeout: must be a number of seconds, got NaN",
+		`{"delay": "hunter2"}`:         "delay: must be a number of seconds, got a string",
+		`{"delay": [[]]}`:              "delay: must be a number of seconds, got a list",
+		`{"delay": NaN}`:               "delay: must be a number of seconds, got NaN",
+		`{"delay": Infinity}`:          "delay: must be a finite number of seconds",
+		`{"control": "x", "delay": 1e999999999999}`: "delay: must be a finite number of seconds",
+	} {
+		m, err := Parse([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Parse(%q) = %v, %v, want an error with %q", text, m, err, want)
+			continue
+		}
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("Parse(%q): the error contains the value: %v", text, err)
+		}
+	}
+}
+
+func TestSecondsAreReadAsPythonCalculates(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		raw            string
+		timeout, delay time.Duration
+	}{
+		{`null`, 0, 0},
+		{`false`, 0, 0},
+		{`0`, 0, 0},
+		{`-0.0`, 0, 0},
+		{`1e-400`, 0, 0},
+		{`""`, 0, 0},
+		{`[ ]`, 0, 0},
+		{`{}`, 0, 0},
+		{`true`, time.Second, time.Second},
+		{`2`, 2 * time.Second, 2 * time.Second},
+		{`0.1`, 100 * time.Millisecond, 100 * time.Millisecond},
+		{`1.5e-3`, 1500 * time.Microsecond, 1500 * time.Microsecond},
+		{`1e-12`, 1, 1},
+		{`-3`, 1, 0},
+		{`-Infinity`, 1, 0},
+		{`9223372036`, 9223372036 * time.Second, 9223372036 * time.Second},
+		{`9223372037`, math.MaxInt64, math.MaxInt64},
+		{`9223372036.854775807`, math.MaxInt64, math.MaxInt64},
+		{`1e300`, math.MaxInt64, math.MaxInt64},
+	} {
+		m := parse(t, `{"timeout": `+tt.raw+`, "delay": `+tt.raw+`}`)
+		if m.Timeout != tt.timeout || m.Delay != tt.delay {
+			t.Errorf("%s seconds: timeout %d, delay %d, want %d and %d", tt.raw, m.Timeout, m.Delay, tt.timeout, tt.delay)
+		}
+	}
+	for _, raw := range []string{`Infinity`, `1e400`} {
+		if m := parse(t, `{"timeout": `+raw+`}`); m.Timeout != 0 {
+			t.Errorf("timeout %s = %v, want none", raw, m.Timeout)
+		}
+	}
+}
+
+func TestParseKeepsACopy(t *testing.T) {
+	t.Parallel()
+	payload := []byte(` {"task": "a.b", "uuid": "u", "args": ["x"]}`)
+	m, err := Parse(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range payload {
+		payload[i] = '#'
+	}
+	if got := string(m.Body) + string(m.Args) + m.Task + m.UUID; got != `{"task": "a.b", "uuid": "u", "args": ["x"]}["x"]a.bu` {
+		t.Errorf("after the payload was overwritten the message is %s", got)
+	}
+}
