@@ -1,0 +1,88 @@
+package pgnotify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// checkTimeout bounds the self-check: a server that needs longer is taken for dead.
+const checkTimeout = 2 * time.Second
+
+// connect opens a connection. It parses the settings each time, so that a changed password file or
+// service file is heeded.
+func connect(ctx context.Context, cfg Config) (*pgx.Conn, error) {
+	parsed, err := parseConninfo(cfg.Conninfo)
+	if err != nil {
+		return nil, configError(err)
+	}
+	if parsed.ConnectTimeout == 0 {
+		parsed.ConnectTimeout = cfg.ConnectTimeout
+	}
+	return pgx.ConnectConfig(ctx, parsed)
+}
+
+// listen registers all channels and has the server confirm that. It tells whether a pooler is in between.
+func listen(ctx context.Context, conn *pgx.Conn, cfg Config) (pooled bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	for _, channel := range cfg.Channels {
+		if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+			return false, fmt.Errorf("listen on %q: %w", channel, err)
+		}
+	}
+	return checkListening(ctx, conn, cfg.Channels)
+}
+
+// checkListening asks the server whether this session still listens to all channels: a round trip
+// that a broken connection fails, and so does a session that is no longer ours, as behind a pooler
+// that hands out another one for each transaction. A pooler in front is told by the process id: it
+// answers the connection with an id of its own making.
+func checkListening(ctx context.Context, conn *pgx.Conn, channels []string) (pooled bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	const query = `SELECT pg_backend_pid(), count(DISTINCT name) FROM pg_listening_channels() AS name WHERE name = ANY($1)`
+	var pid, found int
+	if err := conn.QueryRow(ctx, query, channels).Scan(&pid, &found); err != nil {
+		return false, fmt.Errorf("check that it listens: %w", err)
+	}
+	if found < len(channels) {
+		return false, fmt.Errorf("the session listens to %d of its %d channels: UNLISTEN, or a connection pooler in transaction mode", found, len(channels))
+	}
+	return pid != int(conn.PgConn().PID()), nil
+}
+
+// hangUp closes a connection in any state. It has a context of its own, since the caller's has
+// often ended.
+func hangUp(conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx) // says goodbye if it can; there is nothing left to do if not
+}
+
+// stirred tells whether something waits to be read on a connection that should be silent: the
+// server's last words, or its end. It takes nothing out and does not block.
+func stirred(c net.Conn) bool {
+	if wrapped, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
+		c = wrapped.NetConn()
+	}
+	plain, ok := c.(syscall.Conn)
+	if !ok {
+		return true
+	}
+	raw, err := plain.SyscallConn()
+	if err != nil {
+		return true
+	}
+	var peeked error
+	err = raw.Read(func(fd uintptr) bool {
+		_, _, peeked = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		return true
+	})
+	return err != nil || !errors.Is(peeked, syscall.EAGAIN)
+}
