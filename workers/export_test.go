@@ -1,0 +1,73 @@
+package workers
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What the tests of the pool have to know of its inside.
+const (
+	StartBound = startBound
+	LeaveBound = leaveBound
+	KillBound  = killBound
+	FirstRetry = firstRetry
+	LastRetry  = lastRetry
+)
+
+// Consistent says what does not fit together in the pool.
+func (p *Pool) Consistent() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+
+	count := map[State]int{}
+	for id, w := range p.workers {
+		count[w.state]++
+		if (w.state == Busy) != (w.task != nil) {
+			wrong("worker %d is %s with task %v", id, w.state, w.task)
+		}
+		if w.state == Busy && w.killed && w.cause == none {
+			wrong("worker %d was killed under its task for no cause", id)
+		}
+		if w.killed && w.state != Busy && w.state != Stopping {
+			wrong("worker %d was killed and is %s", id, w.state)
+		}
+		if w.proc == nil && w.dueIndex >= 0 {
+			wrong("worker %d has a deadline and no process", id)
+		}
+		ends := w.state == Starting || w.state == Stopping || w.interrupted
+		if w.proc != nil && ends && !w.killed && w.dueIndex < 0 {
+			wrong("worker %d is %s (interrupted: %v) for ever", id, w.state, w.interrupted)
+		}
+		if w.state == Ready && w.dueIndex >= 0 {
+			wrong("worker %d is ready and has a deadline", id)
+		}
+	}
+	if p.busy != count[Busy] {
+		wrong("busy is %d, want %d", p.busy, count[Busy])
+	}
+	if want := count[Starting] + count[Ready] + count[Busy]; p.usable != want {
+		wrong("usable is %d, want %d", p.usable, want)
+	}
+	if len(p.idle) != count[Ready] {
+		wrong("%d workers are idle, want %d", len(p.idle), count[Ready])
+	}
+	for _, w := range p.idle {
+		if w.state != Ready || p.workers[w.id] != w {
+			wrong("worker %d is idle and %s", w.id, w.state)
+		}
+	}
+	for i, w := range p.due {
+		if w.dueIndex != i || p.workers[w.id] != w {
+			wrong("deadline %d is of worker %d, which is %s and has index %d", i, w.id, w.state, w.dueIndex)
+		}
+	}
+	if count[Gone] > 0 || len(p.workers) > p.cfg.MaxWorkers {
+		wrong("%d workers (%d gone), want at most %d", len(p.workers), count[Gone], p.cfg.MaxWorkers)
+	}
+	if p.waiting < 0 {
+		wrong("waiting is %d", p.waiting)
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,93 @@
+package workers
+
+import (
+	"slices"
+	"time"
+)
+
+// Info is a worker as others see it.
+type Info struct {
+	ID          int
+	PID         int // 0 before it is launched
+	State       State
+	Task        *Task     // nil when it runs none
+	Started     time.Time // of the task; zero when it runs none
+	Interrupted bool      // its task has been cancelled, timed out or otherwise doomed
+	Finished    int
+	Created     time.Time
+}
+
+// Counts only ever grow.
+type Counts struct {
+	Started, FailedStarts, Retired, Killed       int
+	Succeeded, Failed, Cancelled, TimedOut, Died int
+}
+
+func (c *Counts) add(o Outcome) {
+	switch o {
+	case Succeeded:
+		c.Succeeded++
+	case Failed:
+		c.Failed++
+	case Cancelled:
+		c.Cancelled++
+	case TimedOut:
+		c.TimedOut++
+	case Died:
+		c.Died++
+	}
+}
+
+// Finished is the number of tasks that ran to an end of their own.
+func (c Counts) Finished() int { return c.Succeeded + c.Failed }
+
+// Stats is the pool at a glance.
+type Stats struct {
+	Counts
+	Starting, Ready, Busy, Stopping int
+	Waiting                         int
+	NextID                          int
+	Draining                        bool
+	// Failures is how many starts have failed in a row, LastError why the last
+	// one did.
+	Failures  int
+	LastError string
+}
+
+// Workers lists the workers by their number.
+func (p *Pool) Workers() []Info {
+	p.mu.Lock()
+	infos := make([]Info, 0, len(p.workers))
+	for _, w := range p.workers {
+		infos = append(infos, Info{
+			ID: w.id, PID: w.pid, State: w.state, Task: w.task, Started: w.started,
+			Interrupted: w.cause != none, Finished: w.finished, Created: w.created,
+		})
+	}
+	p.mu.Unlock()
+	slices.SortFunc(infos, func(a, b Info) int { return a.ID - b.ID })
+	return infos
+}
+
+// Stats returns a snapshot.
+func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := Stats{
+		Counts: p.counts, Waiting: p.waiting, NextID: p.nextID, Draining: p.draining,
+		Failures: p.backoff.failures, LastError: p.backoff.lastErr,
+	}
+	for _, w := range p.workers {
+		switch w.state {
+		case Starting:
+			s.Starting++
+		case Ready:
+			s.Ready++
+		case Busy:
+			s.Busy++
+		case Stopping:
+			s.Stopping++
+		}
+	}
+	return s
+}

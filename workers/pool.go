@@ -1,0 +1,157 @@
+package workers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Pool is the set of workers. Everything that it does on its own (deadlines,
+// growing, shrinking) happens in Run; everything that a process says is handled
+// in a goroutine of that worker.
+type Pool struct {
+	cfg    Config
+	launch Launcher
+	log    *slog.Logger
+	events chan Event
+	wake   chan struct{} // buffered 1: Run looks at the pool again
+	living sync.WaitGroup
+
+	mu       sync.Mutex // guards everything below; never held while calling out, logging or sending an event
+	workers  map[int]*worker
+	idle     []*worker // ready workers, longest idle first
+	due      deadlines
+	usage    usage
+	waiting  int // tasks that wait, as far as is known
+	busy     int // workers in state Busy
+	usable   int // workers whose state takesTasks
+	nextID   int
+	backoff  backoff
+	tidy     time.Time // when to look for surplus and aged workers; zero: not before a change
+	awake    time.Time // when Run looks again by itself
+	draining bool
+	hurried  int
+	giveUp   time.Time // of the drain's running tasks; zero once it is over
+	counts   Counts
+}
+
+// NewPool returns a pool that has no worker before Run.
+func NewPool(cfg Config, launch Launcher, log *slog.Logger) *Pool {
+	return &Pool{
+		cfg: cfg, launch: launch, log: log,
+		events:  make(chan Event, 256),
+		wake:    make(chan struct{}, 1),
+		workers: map[int]*worker{},
+	}
+}
+
+// Events is where the pool reports. The caller must read it until it is closed,
+// which happens at the end of Run.
+func (p *Pool) Events() <-chan Event { return p.events }
+
+// Run keeps the pool until ctx ends, then drains it: running tasks may finish
+// for shutdown_grace, are then cancelled and after cancel_grace killed. It
+// returns when no worker is left. It is called once.
+func (p *Pool) Run(ctx context.Context) error {
+	defer close(p.events)
+	starts, stopStarts := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopStarts()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	stop := ctx.Done()
+	for {
+		left, next := p.tick(starts)
+		if left == 0 && stop == nil {
+			break
+		}
+		timer.Reset(time.Until(next))
+		select {
+		case <-timer.C:
+		case <-p.wake:
+		case <-stop:
+			stop = nil
+			p.drain() // before the starts are stopped: they do not fail, they are given up
+			stopStarts()
+		}
+	}
+	p.living.Wait()
+	return nil
+}
+
+// tick does what is due and returns how many workers there are and when to
+// look again.
+func (p *Pool) tick(starts context.Context) (alive int, next time.Time) {
+	now := time.Now()
+	p.mu.Lock()
+	do := p.expireLocked(now)
+	if p.draining {
+		do = append(do, p.endTasksLocked(now)...)
+	} else {
+		do = append(do, p.tidyLocked(now)...)
+		p.growLocked(starts, now)
+	}
+	p.awake = p.nextLocked(now)
+	alive, next = len(p.workers), p.awake
+	p.mu.Unlock()
+	do.run()
+	return alive, next
+}
+
+// nextLocked is until when nothing is due.
+func (p *Pool) nextLocked(now time.Time) time.Time {
+	next := now.Add(time.Hour)
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	if due, ok := p.due.next(); ok {
+		sooner(due)
+	}
+	if p.draining {
+		sooner(p.giveUp)
+		return next
+	}
+	sooner(p.tidy)
+	if p.backoff.until.After(now) {
+		sooner(p.backoff.until)
+	}
+	return next
+}
+
+// wakeByLocked makes sure that Run looks at the pool at t.
+func (p *Pool) wakeByLocked(t time.Time) {
+	if t.Before(p.awake) {
+		p.poke()
+	}
+}
+
+// poke makes Run look at the pool again.
+func (p *Pool) poke() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// dueLocked gives w its deadline, in place of the one it had.
+func (p *Pool) dueLocked(w *worker, t time.Time) {
+	p.due.set(w, t)
+	p.wakeByLocked(t)
+}
+
+// Reply answers the control request of a worker's task.
+func (p *Pool) Reply(id int, request uint64, body []byte) error {
+	p.mu.Lock()
+	var proc Process
+	if w := p.workers[id]; w != nil {
+		proc = w.proc
+	}
+	p.mu.Unlock()
+	if proc == nil {
+		return errors.New("the worker is gone")
+	}
+	return proc.Reply(request, body)
+}

@@ -1,0 +1,60 @@
+package workers
+
+import "time"
+
+// Task is one piece of work as a worker gets it.
+type Task struct {
+	// Seq numbers the task within this daemon's life; it is never used twice.
+	Seq uint64
+	// UUID and Name label the task in logs and replies.
+	UUID, Name string
+	// Body is the JSON object that the worker is sent.
+	Body []byte
+	// Timeout is how long the task may run before it is interrupted; 0 is for ever.
+	Timeout time.Duration
+}
+
+// Outcome says how a task that a worker was given has ended.
+type Outcome string
+
+// The ways in which a task ends.
+const (
+	Succeeded Outcome = "succeeded"
+	Failed    Outcome = "failed"
+	Cancelled Outcome = "cancelled"
+	TimedOut  Outcome = "timed out"
+	Died      Outcome = "died"
+)
+
+// EventKind says what an Event is about.
+type EventKind int
+
+// The events that the pool reports.
+const (
+	TaskEnded EventKind = iota
+	// TaskReturned is a task that its worker left behind without having begun it.
+	TaskReturned
+	// WorkerFree is a worker that became free without having ended a task.
+	WorkerFree
+	// ControlRequest is a bound task that asks the service something; it is
+	// answered with Pool.Reply.
+	ControlRequest
+)
+
+// Event is something that happened in the pool.
+type Event struct {
+	Kind   EventKind
+	Worker int
+	Task   *Task // nil for WorkerFree
+
+	// Of a TaskEnded.
+	Outcome Outcome
+	Detail  string // one line: the error, or how the process ended; "" when it succeeded
+	Result  []byte // JSON text; nil is null
+	RunTime time.Duration
+
+	// Of a ControlRequest.
+	Request uint64
+	Command string
+	Data    []byte // JSON object or nil
+}

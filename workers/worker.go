@@ -1,0 +1,95 @@
+package workers
+
+import "time"
+
+// worker is one worker of the pool. All fields but id are guarded by Pool.mu.
+type worker struct {
+	id      int
+	state   State
+	proc    Process // nil until it is launched; it has no deadline before
+	pid     int
+	created time.Time
+	greeted time.Time // when it said hello
+	retire  time.Time // when it is too old; zero: never
+
+	task        *Task // nil unless busy
+	sent        bool  // the task has been written to the process
+	started     time.Time
+	cause       cause // why the task is to end; never none in a busy worker that was killed
+	interrupted bool  // the process has been told so
+	killed      bool
+
+	finished int
+	due      time.Time // see deadlines
+	dueIndex int       // -1: no deadline
+}
+
+func newWorker(id int, now time.Time) *worker {
+	return &worker{id: id, state: Starting, created: now, dueIndex: -1}
+}
+
+// aged says whether the worker has reached its lifetime.
+func (w *worker) aged(now time.Time) bool {
+	return !w.retire.IsZero() && !w.retire.After(now)
+}
+
+// useless says whether the worker, if it ended now, would have been started in
+// vain: before it was ready, or young and without a task.
+func (w *worker) useless(now time.Time) bool {
+	switch w.state {
+	case Starting:
+		return true
+	case Ready:
+		return w.finished == 0 && now.Sub(w.greeted) < settled
+	default:
+		return false
+	}
+}
+
+// assign gives an idle worker its task.
+func (w *worker) assign(t *Task, now time.Time) {
+	w.state, w.task, w.started = Busy, t, now
+}
+
+// release takes the task away.
+func (w *worker) release() {
+	w.task, w.sent, w.cause, w.interrupted = nil, false, none, false
+	w.started = time.Time{}
+}
+
+// ended makes the event of a task that the worker reported as done. An
+// exception that the interruption caused is told as what it was.
+func (w *worker) ended(r Report) Event {
+	e := Event{
+		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: r.Outcome,
+		Detail: r.Error, Result: r.Result, RunTime: r.RunTime,
+	}
+	if r.Outcome != Succeeded && w.cause != none {
+		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, r.Error)
+	}
+	return e
+}
+
+// returned makes the event of a task that the worker left behind without having
+// begun it. One that was to end is not run again.
+func (w *worker) returned() Event {
+	if w.cause == none {
+		return Event{Kind: TaskReturned, Worker: w.id, Task: w.task}
+	}
+	return Event{
+		Kind: TaskEnded, Worker: w.id, Task: w.task,
+		Outcome: w.cause.verdict(), Detail: w.cause.explain(w.task, "it had not begun"),
+	}
+}
+
+// died makes the event of a task whose process ended.
+func (w *worker) died(exit string, now time.Time) Event {
+	e := Event{
+		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: Died,
+		Detail: exit, RunTime: now.Sub(w.started),
+	}
+	if w.cause != none {
+		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, exit)
+	}
+	return e
+}
