@@ -1,0 +1,147 @@
+package process
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"dispatcherd/workers"
+)
+
+// A frame is a header of 16 bytes and a body. The header is little endian:
+//
+//	0  uint32  length of the body
+//	4  uint8   kind, an ASCII letter
+//	5  3 bytes zero
+//	8  uint64  number of the task or request that it is about
+//
+// The body of a task is the message's JSON object, as it came. The body of a
+// done frame begins with a fixed part of 24 bytes:
+//
+//	0  uint8   outcome: 1 succeeded, 2 failed, 3 cancelled
+//	1  uint8   flags: bit 0, the worker leaves after this task
+//	2  uint16  zero
+//	4  uint32  length of the error text
+//	8  float64 when the task began, Unix time in seconds
+//	16 float64 when it ended
+//
+// then come the error text and, to the end, the result as JSON (nothing: null).
+const (
+	headerSize = 16
+	doneSize   = 24
+	// maxBody is far above any message, and what a broken peer can make us hold.
+	maxBody = 256 << 20
+	// wireVersion is what a worker's hello must say.
+	wireVersion = 1
+)
+
+// The kinds of frames: to the worker, then from the worker.
+const (
+	taskFrame   = 'T'
+	cancelFrame = 'C'
+	replyFrame  = 'R'
+	stopFrame   = 'S'
+
+	helloFrame   = 'H'
+	doneFrame    = 'D'
+	requestFrame = 'Q'
+	logFrame     = 'L'
+	leaveFrame   = 'X'
+)
+
+type frame struct {
+	kind byte
+	seq  uint64
+	body []byte
+}
+
+// appendFrame adds the frame's bytes to b.
+func appendFrame(b []byte, f frame) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(f.body)))
+	b = append(b, f.kind, 0, 0, 0)
+	b = binary.LittleEndian.AppendUint64(b, f.seq)
+	return append(b, f.body...)
+}
+
+// cutFrame takes the first frame off b; ok is false while it is not complete.
+// need is then how many bytes the frame has in all, 0 if that is not yet known.
+func cutFrame(b []byte) (f frame, rest []byte, need int, err error) {
+	if len(b) < headerSize {
+		return frame{}, b, 0, nil
+	}
+	size := binary.LittleEndian.Uint32(b)
+	if size > maxBody {
+		return frame{}, b, 0, fmt.Errorf("frame of %d bytes, at most %d are allowed", size, maxBody)
+	}
+	need = headerSize + int(size)
+	if len(b) < need {
+		return frame{}, b, need, nil
+	}
+	f = frame{kind: b[4], seq: binary.LittleEndian.Uint64(b[8:]), body: b[headerSize:need]}
+	return f, b[need:], 0, nil
+}
+
+// hello checks the body of a worker's first frame.
+func hello(body []byte) error {
+	var h struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(body, &h); err != nil {
+		return fmt.Errorf("hello frame: %w", err)
+	}
+	if h.Version != wireVersion {
+		return fmt.Errorf("worker speaks version %d of the frames, the daemon version %d", h.Version, wireVersion)
+	}
+	return nil
+}
+
+// doneReport reads the body of a done frame. It keeps no part of body.
+func doneReport(seq uint64, body []byte) (workers.Report, error) {
+	if len(body) < doneSize {
+		return workers.Report{}, fmt.Errorf("done frame of %d bytes", len(body))
+	}
+	r := workers.Report{Kind: workers.Done, Seq: seq, Stopping: body[1]&1 != 0}
+	switch body[0] {
+	case 1:
+		r.Outcome = workers.Succeeded
+	case 2:
+		r.Outcome = workers.Failed
+	case 3:
+		r.Outcome = workers.Cancelled
+	default:
+		return workers.Report{}, fmt.Errorf("done frame with outcome %d", body[0])
+	}
+	size := binary.LittleEndian.Uint32(body[4:])
+	if uint64(size) > uint64(len(body)-doneSize) {
+		return workers.Report{}, errors.New("done frame whose error text is longer than itself")
+	}
+	r.RunTime = seconds(float64At(body, 16) - float64At(body, 8))
+	r.Error = string(body[doneSize : doneSize+size])
+	if result := body[doneSize+size:]; len(result) > 0 {
+		r.Result = append([]byte(nil), result...)
+	}
+	return r, nil
+}
+
+func float64At(b []byte, i int) float64 {
+	return math.Float64frombits(binary.LittleEndian.Uint64(b[i:]))
+}
+
+func seconds(s float64) time.Duration {
+	return max(0, time.Duration(s*float64(time.Second)))
+}
+
+// requestReport reads the body of a bound task's control request.
+func requestReport(seq uint64, body []byte) (workers.Report, error) {
+	var q struct {
+		Command string          `json:"command"`
+		Data    json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(body, &q); err != nil {
+		return workers.Report{}, fmt.Errorf("control request: %w", err)
+	}
+	return workers.Report{Kind: workers.Asked, Seq: seq, Command: q.Command, Data: q.Data}, nil
+}

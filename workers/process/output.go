@@ -1,0 +1,142 @@
+package process
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"dispatcherd/workers"
+)
+
+const (
+	// maxLine is the longest line of output that is logged whole; a longer one
+	// is cut into several.
+	maxLine = 32 << 10
+	// readSize is how much of the output is read at once.
+	readSize = 8 << 10
+	// turn is how much is logged before others get the lock; a pipe holds less.
+	turn = 128 << 10
+)
+
+// output logs what a worker writes to one of its streams, line by line, with
+// the task that runs.
+type output struct {
+	stream  string // "stdout" or "stderr"
+	raw     syscall.RawConn
+	file    *os.File
+	log     *slog.Logger
+	current *atomic.Pointer[workers.Task]
+
+	mu   sync.Mutex // guards the fields below; held while logging, which keeps the lines in order
+	line []byte     // the line that has begun
+	buf  []byte
+}
+
+func newOutput(stream string, file *os.File, current *atomic.Pointer[workers.Task], log *slog.Logger) (*output, error) {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	return &output{stream: stream, raw: raw, file: file, log: log, current: current}, nil
+}
+
+// run logs until the stream ends or is closed.
+func (o *output) run() {
+	// A closed file is the way in which this ends when somebody else still holds
+	// the other end; there is nothing to report.
+	_ = o.raw.Read(func(fd uintptr) bool {
+		for {
+			switch o.pump(int(fd)) {
+			case empty:
+				return false // wait for more
+			case ended:
+				return true
+			case more:
+			}
+		}
+	})
+}
+
+// drain logs what has been written so far, and what a line has begun with when
+// the writer will not go on with it.
+func (o *output) drain() {
+	_ = o.raw.Control(func(fd uintptr) { o.pump(int(fd)) })
+	o.mu.Lock()
+	if len(o.line) > 0 {
+		o.emit(o.line)
+		o.line = o.line[:0]
+	}
+	o.mu.Unlock()
+}
+
+// What a stream holds after a turn of pump.
+type stream int
+
+const (
+	empty stream = iota // nothing now
+	more                // there may be more
+	ended               // nothing ever again
+)
+
+// pump logs what can be read now, at most one turn of it: a writer that never
+// pauses must not keep the lock for ever.
+func (o *output) pump(fd int) stream {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.buf == nil {
+		o.buf = make([]byte, readSize)
+	}
+	for read := 0; read < turn; {
+		n, err := ignoringEINTR(func() (int, error) { return syscall.Read(fd, o.buf) })
+		if err == syscall.EAGAIN {
+			return empty
+		}
+		if n <= 0 || err != nil {
+			return ended
+		}
+		o.add(o.buf[:n])
+		read += n
+	}
+	return more
+}
+
+// add splits b into lines.
+func (o *output) add(b []byte) {
+	for len(b) > 0 {
+		end := bytes.IndexByte(b, '\n')
+		part := b
+		if end >= 0 {
+			part = b[:end]
+		}
+		if room := maxLine - len(o.line); len(part) > room {
+			o.emit(append(o.line, part[:room]...))
+			o.line, b = o.line[:0], b[room:]
+			continue
+		}
+		if end < 0 {
+			o.line = append(o.line, part...)
+			return
+		}
+		if len(o.line) == 0 {
+			o.emit(part)
+		} else {
+			o.emit(append(o.line, part...))
+			o.line = o.line[:0]
+		}
+		b = b[end+1:]
+	}
+}
+
+func (o *output) emit(line []byte) {
+	attrs := []slog.Attr{slog.String("stream", o.stream)}
+	if t := o.current.Load(); t != nil {
+		attrs = append(attrs, slog.String("uuid", t.UUID), slog.String("task", t.Name))
+	}
+	text := strings.ToValidUTF8(strings.TrimSuffix(string(line), "\r"), "\uFFFD")
+	o.log.LogAttrs(context.Background(), slog.LevelInfo, text, attrs...)
+}

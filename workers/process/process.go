@@ -1,0 +1,263 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"dispatcherd/workers"
+	"dispatcherd/workers/supervisor"
+)
+
+const (
+	// endBound is how long a worker that has closed its socket may take to end
+	// before it is killed.
+	endBound = 2 * time.Second
+	// killBound is how long the supervisor may take to report a kill.
+	killBound = 10 * time.Second
+)
+
+// Process is a worker's process.
+type Process struct {
+	id       int
+	launched *supervisor.Launched
+	holder   holder
+	log      *slog.Logger
+
+	in             *inbox
+	out            *outbox
+	stdout, stderr *output
+	pumps          sync.WaitGroup
+	current        atomic.Pointer[workers.Task] // whose output it is
+
+	closed    chan struct{}
+	closeOnce sync.Once
+	exited    chan struct{} // closed when exit is known
+	exit      supervisor.Exit
+	ended     bool // owned by Receive: the last frames are being read
+}
+
+var _ workers.Process = (*Process)(nil)
+
+func newProcess(id int, launched *supervisor.Launched, h holder, log *slog.Logger) (*Process, error) {
+	p := &Process{
+		id: id, launched: launched, holder: h, log: log.With("worker", id),
+		closed: make(chan struct{}), exited: make(chan struct{}),
+	}
+	if err := p.open(); err != nil {
+		p.closeFiles()
+		return nil, err
+	}
+	p.pumps.Go(p.stdout.run)
+	p.pumps.Go(p.stderr.run)
+	p.pumps.Go(p.awaitExit)
+	return p, nil
+}
+
+func (p *Process) open() (err error) {
+	if p.in, err = newInbox(p.launched.Socket); err != nil {
+		return err
+	}
+	if p.out, err = newOutbox(p.launched.Socket); err != nil {
+		return err
+	}
+	if p.stdout, err = newOutput("stdout", p.launched.Stdout, &p.current, p.log); err != nil {
+		return err
+	}
+	p.stderr, err = newOutput("stderr", p.launched.Stderr, &p.current, p.log)
+	return err
+}
+
+// awaitExit learns how the process ended and wakes Receive.
+func (p *Process) awaitExit() {
+	select {
+	case p.exit = <-p.launched.Exited:
+	case <-p.closed:
+		p.exit = supervisor.Exit{Lost: true}
+	}
+	close(p.exited)
+	// A child that the worker left behind may hold its end of the socket open:
+	// the end of the process is what counts, not the end of the stream.
+	_ = p.launched.Socket.SetReadDeadline(time.Unix(1, 0))
+}
+
+// PID is the number of the process.
+func (p *Process) PID() int { return p.launched.PID }
+
+// Send hands over a task.
+func (p *Process) Send(t *workers.Task) error {
+	p.current.Store(t)
+	return p.out.put(frame{kind: taskFrame, seq: t.Seq, body: t.Body})
+}
+
+// Cancel interrupts task seq: the frame says which, the signal that there is one.
+func (p *Process) Cancel(seq uint64) error {
+	if err := p.out.put(frame{kind: cancelFrame, seq: seq}); err != nil {
+		return err
+	}
+	return p.holder.Interrupt(p.id)
+}
+
+// Stop asks the process to leave when it has nothing to do.
+func (p *Process) Stop() error { return p.out.put(frame{kind: stopFrame}) }
+
+// Kill ends the process and everything that it started.
+func (p *Process) Kill() error { return p.holder.Kill(p.id) }
+
+// Reply answers a control request.
+func (p *Process) Reply(request uint64, body []byte) error {
+	return p.out.put(frame{kind: replyFrame, seq: request, body: body})
+}
+
+// Close gives the process up.
+func (p *Process) Close() { p.closeOnce.Do(func() { close(p.closed) }) }
+
+// Receive waits for the next report.
+func (p *Process) Receive() workers.Report {
+	for {
+		f, err := p.nextFrame()
+		if err != nil {
+			return p.finish(err)
+		}
+		r, ok, err := p.report(f)
+		if err != nil {
+			p.log.Error("worker sent what is no frame and is killed", "err", err)
+			return p.finish(err)
+		}
+		if ok {
+			return r
+		}
+	}
+}
+
+// nextFrame waits for a frame; after the end of the process it hands out those
+// that had still been sent.
+func (p *Process) nextFrame() (frame, error) {
+	if !p.ended {
+		f, err := p.in.next()
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return f, err
+		}
+		p.ended = true
+	}
+	return p.in.rest()
+}
+
+// report turns a frame into a report; ok is false for one that is none.
+func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
+	switch f.kind {
+	case helloFrame:
+		return workers.Report{Kind: workers.Hello}, true, hello(f.body)
+	case doneFrame:
+		// What the task has printed is logged as the task's before it counts as done.
+		p.stdout.drain()
+		p.stderr.drain()
+		p.current.Store(nil)
+		r, err = doneReport(f.seq, f.body)
+		return r, true, err
+	case requestFrame:
+		r, err = requestReport(f.seq, f.body)
+		return r, true, err
+	case leaveFrame:
+		return workers.Report{Kind: workers.Leaving}, true, nil
+	case logFrame:
+		return workers.Report{}, false, p.relay(f.body)
+	default:
+		return workers.Report{}, false, fmt.Errorf("frame of unknown kind %q", f.kind)
+	}
+}
+
+// relay logs what the worker's runtime has to say.
+func (p *Process) relay(body []byte) error {
+	var said struct {
+		Level   string `json:"level"` // as Python's logging names it
+		Message string `json:"message"`
+	}
+	if err := json.Unmarshal(body, &said); err != nil {
+		return fmt.Errorf("log frame: %w", err)
+	}
+	log := p.log
+	if t := p.current.Load(); t != nil {
+		log = log.With("uuid", t.UUID, "task", t.Name)
+	}
+	log.Log(context.Background(), levelOf(said.Level), said.Message)
+	return nil
+}
+
+// levelOf translates the name of a level of Python's logging.
+func levelOf(name string) slog.Level {
+	switch name {
+	case "debug":
+		return slog.LevelDebug
+	case "warning":
+		return slog.LevelWarn
+	case "error", "critical":
+		return slog.LevelError
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// finish ends a process that will say no more and reports how it ended. err is
+// why nothing more is read: the end of the stream, or a worker that is not to be
+// trusted.
+func (p *Process) finish(err error) workers.Report {
+	bound, why := endBound, "; it had closed its connection to the daemon"
+	switch {
+	case p.ended:
+		bound = 0
+	case !errors.Is(err, io.EOF):
+		bound, why = 0, "; "+err.Error()
+	}
+	if p.waitExit(bound) {
+		why = ""
+	} else {
+		if err := p.Kill(); err != nil {
+			p.log.Error("worker could not be killed", "err", err)
+		}
+		if !p.waitExit(killBound) {
+			p.Close()
+			<-p.exited
+		}
+	}
+	p.stdout.drain()
+	p.stderr.drain()
+	p.closeFiles()
+	p.pumps.Wait()
+	p.out.wait.Wait()
+	return workers.Report{
+		Kind: workers.Exited, Exit: p.exit.String() + why,
+		Clean: p.exit.Code == 0 && p.exit.Signal == 0 && !p.exit.Lost,
+	}
+}
+
+func (p *Process) waitExit(bound time.Duration) bool {
+	timer := time.NewTimer(bound)
+	defer timer.Stop()
+	select {
+	case <-p.exited:
+		return true
+	case <-timer.C:
+		select {
+		case <-p.exited:
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+func (p *Process) closeFiles() {
+	for _, f := range []*os.File{p.launched.Socket, p.launched.Stdout, p.launched.Stderr} {
+		if f != nil {
+			_ = f.Close() // nothing is left to be written
+		}
+	}
+}

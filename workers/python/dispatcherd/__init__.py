@@ -1,0 +1,1 @@
+"""The library that a project marks its tasks with, for environments that hold no other `dispatcherd`."""

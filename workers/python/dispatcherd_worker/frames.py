@@ -1,0 +1,50 @@
+"""The frames between the daemon and a worker: a header of 16 bytes, then a body."""
+
+import struct
+
+VERSION = 1
+"""Version of the frames, told to the daemon in the hello frame."""
+
+HEADER = struct.Struct("<IBBHQ")
+"""Length of the body in bytes, kind (an ASCII letter), two fields of zero, sequence number."""
+
+DONE_HEAD = struct.Struct("<BBHIdd")
+"""How the body of a done frame begins: outcome, flags, zero, length of the error text in bytes,
+Unix times in seconds at which the task began and ended. Error text and result follow."""
+
+SUCCEEDED, FAILED, CANCELLED = 1, 2, 3
+"""Outcomes of a task."""
+
+LEAVES = 1
+"""Flag of a done frame: the worker leaves after this task."""
+
+EVERY_TASK = (1 << 64) - 1
+"""Sequence number of a cancel frame that means whatever the worker has, not one task."""
+
+MAX_BODY = 256 << 20
+"""The longest body, in bytes, that either side accepts."""
+
+# daemon -> worker
+TASK = ord("T")
+CANCEL = ord("C")
+REPLY = ord("R")
+STOP = ord("S")
+
+# worker -> daemon
+HELLO = ord("H")
+DONE = ord("D")
+REQUEST = ord("Q")
+LOG = ord("L")
+LEAVING = ord("X")
+
+
+def encode(kind, seq, body=b""):
+    """Return the bytes of one frame; `body` is bytes, `seq` fits 64 bits without a sign."""
+    return HEADER.pack(len(body), kind, 0, 0, seq) + body
+
+
+def done(outcome, leaves, started, finished, error="", result=b""):
+    """Return the body of a done frame; `result` is JSON text, nothing stands for null."""
+    text = error.encode("utf-8", "backslashreplace")
+    head = DONE_HEAD.pack(outcome, LEAVES if leaves else 0, 0, len(text), started, finished)
+    return head + text + result

@@ -1,0 +1,151 @@
+"""Worker classes of the test project. Each prints what is called."""
+
+import os
+import time
+
+from dispatcherd.worker.exceptions import DispatcherCancel
+from dispatcherd.worker.task import TaskWorker
+
+
+class Plain(TaskWorker):
+    """Overrides nothing."""
+
+
+class Telling(TaskWorker):
+    """Overrides every hook."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        print("init", sorted(kwargs), flush=True)
+
+    def on_start(self):
+        print("on_start", self.worker_id)
+
+    def pre_task(self, message):
+        print("pre_task", message["uuid"])
+
+    def post_task(self, result):
+        print("post_task", result["uuid"], result["result"], result.get("is_stopping", False))
+
+    def on_shutdown(self):
+        print("on_shutdown")
+
+
+class Idle(TaskWorker):
+    """Leaves after its third idle timeout, by should_exit."""
+
+    idles = 0
+
+    def on_idle(self):
+        self.idles += 1
+        print("on_idle", self.idles)
+
+    def should_exit(self):
+        return super().should_exit() or self.idles == 3
+
+
+class PreTask(TaskWorker):
+    """Raises, or sleeps, before a task, as its uuid says."""
+
+    def pre_task(self, message):
+        if message["uuid"] == "raise":
+            raise ValueError("before")
+        if message["uuid"] == "sleep":
+            print("sleeping", flush=True)
+            time.sleep(3600)
+
+
+class BadStart(TaskWorker):
+    def on_start(self):
+        raise SystemExit("no start")
+
+
+class BadInit(TaskWorker):
+    def __init__(self, **kwargs):
+        raise ValueError("no init")
+
+
+class BadIdle(TaskWorker):
+    def on_idle(self):
+        raise ValueError("no idle")
+
+
+class BadPostTask(TaskWorker):
+    def post_task(self, result):
+        raise ValueError("no post_task")
+
+
+class BadShutdown(TaskWorker):
+    def on_shutdown(self):
+        raise ValueError("no shutdown")
+
+
+class OwnRun(TaskWorker):
+    """Wraps run_callable."""
+
+    def run_callable(self, message):
+        print("run_callable", message["task"])
+        return super().run_callable(message)
+
+
+class OwnWork(TaskWorker):
+    """Wraps perform_work and the modes."""
+
+    def enter_task_mode(self):
+        super().enter_task_mode()
+        print("enter_task_mode")
+
+    def enter_idle_mode(self):
+        super().enter_idle_mode()
+        print("enter_idle_mode")
+
+    def perform_work(self, message):
+        print("perform_work", message["task"])
+        return super().perform_work(message)
+
+    def post_task(self, result):
+        print("post_task", result["result"])
+
+
+class OwnBoth(OwnRun, OwnWork):
+    """Wraps both."""
+
+
+class Swallowing(TaskWorker):
+    """Handles errors of its tasks by itself."""
+
+    def perform_work(self, message):
+        try:
+            self.run_callable(message)
+        except Exception as exc:
+            return {"result": type(exc).__name__, "uuid": message["uuid"]}
+        return {"result": "fine", "uuid": message["uuid"]}
+
+
+class OwnBinder(TaskWorker):
+    def produce_binder(self, message):
+        binder = super().produce_binder(message)
+        binder.uuid = "own " + binder.uuid
+        return binder
+
+
+class Duck:
+    """Derives from nothing, and takes no idle_timeout."""
+
+    def __init__(self, worker_id, message_queue, finished_queue):
+        self.worker_id = worker_id
+
+    def on_start(self):
+        print("duck", self.worker_id, os.getpid() == os.getpgrp())
+
+
+class Cancelling(TaskWorker):
+    """Catches the cancel in perform_work, outside of the task."""
+
+    def perform_work(self, message):
+        try:
+            print("waiting", flush=True)
+            time.sleep(3600)
+        except DispatcherCancel:
+            print("caught", flush=True)
+        return super().perform_work(message)

@@ -1,0 +1,43 @@
+"""The same tests with the original's library in the project's environment.
+
+DISPATCHERD_TEST_VENV names the site-packages directory of an environment that holds it.
+"""
+
+import os
+import sys
+import unittest
+
+from tests import harness, test_cancel, test_class, test_damage, test_tasks
+
+_OLDEST = (3, 10)  # the original's code is not written for older ones
+
+
+def _reason_to_skip():
+    if not os.environ.get(harness.VENV_VARIABLE):
+        return "%s does not name a site-packages directory with the original's library" % harness.VENV_VARIABLE
+    if sys.version_info < _OLDEST:
+        return "the original's library needs Python %d.%d" % _OLDEST
+    return None
+
+
+def _with_the_original(module):
+    """Return copies of a module's test cases that run with the original's library."""
+    cases = {}
+    for name, case in vars(module).items():
+        if isinstance(case, type) and issubclass(case, harness.WorkerCase) and case.__module__ == module.__name__:
+            copy = type("Original" + name, (case,), {"original": True, "__module__": __name__})
+            reason = _reason_to_skip()
+            cases[copy.__name__] = unittest.skip(reason)(copy) if reason else copy
+    return cases
+
+
+for _module in (test_cancel, test_class, test_damage, test_tasks):
+    globals().update(_with_the_original(_module))
+
+
+@unittest.skipIf(_reason_to_skip() is not None, _reason_to_skip())
+class Library(harness.WorkerCase):
+    original = True
+
+    def test_ready_names_the_installed_library(self):
+        self.assertRegex(self.server.answer["library"], r"^dispatcherd \d")

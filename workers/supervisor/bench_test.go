@@ -1,0 +1,88 @@
+package supervisor
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// BenchmarkLaunch measures from the request until the worker's process runs in its
+// cage, and until it is ready, for one worker and for eight at once.
+func BenchmarkLaunch(b *testing.B) {
+	for _, cfg := range []Config{{}, {Tree: noTree}} {
+		name := isolationCgroup
+		if cfg.Tree == noTree {
+			name = isolationGroup
+		}
+		for _, n := range []int{1, 8} {
+			b.Run(name+"/"+strconv.Itoa(n), func(b *testing.B) {
+				tm := newTeam(b, cfg, project(b))
+				tm.hire(b, 99)
+				var started, ready time.Duration
+				for b.Loop() {
+					s, r := tm.launchAll(b, n)
+					started += s
+					ready += r
+				}
+				b.ReportMetric(float64(started.Microseconds())/1e3/float64(b.N), "ms-started")
+				b.ReportMetric(float64(ready.Microseconds())/1e3/float64(b.N), "ms-ready")
+				b.ReportMetric(rss(b, tm.cmd.Process.Pid), "MB-supervisor")
+			})
+		}
+	}
+}
+
+// launchAll starts n workers at once, and ends them.
+func (tm *team) launchAll(b *testing.B, n int) (started, ready time.Duration) {
+	b.Helper()
+	began := time.Now()
+	hands := make([]*hand, n)
+	var wg sync.WaitGroup
+	for i := range hands {
+		wg.Go(func() {
+			l, err := tm.client.Launch(bounded(b), i)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			hands[i] = &hand{Launched: l}
+		})
+	}
+	wg.Wait()
+	started = time.Since(began)
+	if b.Failed() {
+		b.FailNow()
+	}
+	for _, h := range hands {
+		h.frame(b)
+	}
+	ready = time.Since(began)
+	b.StopTimer()
+	for i, h := range hands {
+		tm.client.Kill(i)
+		exitOfWorker(b, h.Launched)
+		h.close()
+	}
+	b.StartTimer()
+	return started, ready
+}
+
+// rss returns a process's resident memory in megabytes.
+func rss(b *testing.B, pid int) float64 {
+	b.Helper()
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kilobytes := number(b, strings.TrimSuffix(strings.TrimSpace(rest), " kB"))
+			return float64(kilobytes) / 1024
+		}
+	}
+	b.Fatal("no VmRSS")
+	return 0
+}

@@ -1,0 +1,242 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	firstRedial = 100 * time.Millisecond // doubles with each try that fails
+	lastRedial  = 5 * time.Second
+	// steadyTime is how long a connection must have lasted for the next one to
+	// be tried at once.
+	steadyTime = 5 * time.Second
+	// welcomeTime bounds the introduction: the supervisor may have to end what an
+	// earlier one left.
+	welcomeTime = 30 * time.Second
+)
+
+var errNotConnected = errors.New("the supervisor is not connected")
+
+// Dial connects to the supervisor's socket (SOCK_SEQPACKET, "unixpacket").
+type Dial func(ctx context.Context) (*net.UnixConn, error)
+
+// Launched is a worker process that exists. Its descriptors are nonblocking and
+// the caller's to close.
+type Launched struct {
+	Worker                 int
+	PID                    int
+	Cgroup                 string // its directory; "" when it is held by its process group
+	Socket, Stdout, Stderr *os.File
+	Exited                 <-chan Exit // buffered; gets exactly one value
+}
+
+// Client is the daemon's side of the connection to the supervisor.
+type Client struct {
+	spec Spec
+	tree string
+	dial Dial
+	log  *slog.Logger
+
+	mu        sync.Mutex    // guards the fields below
+	conn      *conn         // nil while there is no connection
+	up        chan struct{} // closed while there is one
+	lastID    uint64
+	pending   map[uint64]chan answer // launches that were asked for
+	workers   map[int]held           // the ones that live
+	orphans   []process              // the ones that lived when a supervisor was lost
+	inherited []*Launched
+	info      Info
+}
+
+// held is a worker whose end will be told.
+type held struct {
+	process
+	exited chan Exit
+}
+
+type answer struct {
+	launched *Launched
+	err      error
+}
+
+// NewClient returns a client that has workers started as spec says, in the
+// cgroup tree of that name.
+func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
+	return &Client{
+		spec: spec, tree: tree, dial: dial, log: log,
+		up: make(chan struct{}), pending: map[uint64]chan answer{}, workers: map[int]held{},
+	}
+}
+
+// Run keeps the connection: when it is lost, every worker's Exited says so, and
+// Run dials again. It returns nil once ctx has ended, after closing it, and an
+// error at once if the spec cannot be used.
+func (c *Client) Run(ctx context.Context) error {
+	if err := c.spec.check(); err != nil {
+		return err
+	}
+	for attempt := 0; ; attempt++ {
+		timer := time.NewTimer(redialDelay(attempt))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		}
+		began := time.Now()
+		err := c.connect(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		c.report(err)
+		if time.Since(began) > steadyTime {
+			attempt = -1
+		}
+	}
+}
+
+// redialDelay spreads its answer by a quarter either way, so that daemons that
+// lost their supervisors together do not dial together.
+func redialDelay(attempt int) time.Duration {
+	if attempt == 0 {
+		return 0
+	}
+	delay := min(firstRedial<<min(attempt-1, 10), lastRedial)
+	return delay*3/4 + rand.N(delay/2) //nolint:gosec // no secret
+}
+
+// report logs why the connection is gone, unless that was said before.
+func (c *Client) report(err error) {
+	c.mu.Lock()
+	known := c.info.LastError == err.Error()
+	c.info.LastError = err.Error()
+	c.mu.Unlock()
+	if !known {
+		c.log.Warn("no connection to the supervisor", "err", err)
+	}
+}
+
+// connect dials, introduces itself, and reads until the connection ends.
+func (c *Client) connect(ctx context.Context) error {
+	raw, err := c.dial(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to the supervisor: %w", err)
+	}
+	link := newConn(raw)
+	var writer sync.WaitGroup
+	writer.Go(link.run)
+	defer writer.Wait()
+	defer link.close()
+	defer context.AfterFunc(ctx, link.close)()
+	defer c.lose()
+
+	link.send(packet{Op: opHello, Hello: c.hello()}) //nolint:errcheck // receive meets the same end
+	raw.SetReadDeadline(time.Now().Add(welcomeTime)) //nolint:errcheck // likewise
+	for {
+		p, files, err := link.receive()
+		if err != nil {
+			return fmt.Errorf("connection to the supervisor: %w", err)
+		}
+		if err := c.handle(link, p, files); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Client) hello() *hello {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &hello{Version: wireVersion, MinVersion: minVersion, PID: os.Getpid(), Tree: c.tree, Orphans: c.orphans}
+}
+
+// handle takes one packet of the supervisor's.
+func (c *Client) handle(link *conn, p packet, files []*os.File) error {
+	switch p.Op {
+	case opWelcome:
+		return c.welcomed(link, p.Welcome)
+	case opRefused:
+		return fmt.Errorf("the supervisor has refused: %s", p.Error)
+	case opLaunched:
+		c.launched(link, p, files)
+		return nil
+	case opInherited:
+		c.inherit(p, files)
+		return nil
+	case opExited:
+		c.exited(p)
+	case opForks:
+		c.forkServer(p.ForkServer)
+	}
+	closeAll(files)
+	return nil
+}
+
+// welcomed sends the spec; from here on workers can be launched.
+func (c *Client) welcomed(link *conn, w *welcome) error {
+	if w == nil || c.Info().Connected {
+		return errors.New("the supervisor's welcome is empty, or its second one")
+	}
+	version, err := agree(w.Version, w.MinVersion)
+	if err != nil {
+		return fmt.Errorf("supervisor with process %d: %w", w.PID, err)
+	}
+	if err := link.raw.SetReadDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("connection to the supervisor: %w", err)
+	}
+	link.send(packet{Op: opSpec, Spec: &c.spec}) //nolint:errcheck // receive meets the same end
+	c.mu.Lock()
+	if c.info.PID != 0 && c.info.PID != w.PID {
+		c.info.Restarts++
+	}
+	c.info.PID, c.info.Version, c.info.Isolation, c.info.Tree, c.info.LastError = w.PID, version, w.Isolation, w.Tree, ""
+	c.orphans = nil
+	c.conn = link
+	close(c.up)
+	c.mu.Unlock()
+	c.log.Info("connected to the supervisor", "pid", w.PID, "version", version, "isolation", w.Isolation, "tree", w.Tree)
+	return nil
+}
+
+func (c *Client) forkServer(info *forkInfo) {
+	if info == nil {
+		return
+	}
+	text := string(info.State)
+	if info.Error != "" {
+		text += ": " + info.Error
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.info.ForkServer = text
+}
+
+// lose tells everybody that the connection is gone.
+func (c *Client) lose() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != nil {
+		c.conn = nil
+		c.up = make(chan struct{})
+	}
+	for id, ch := range c.pending {
+		ch <- answer{err: errNotConnected} // buffered
+		delete(c.pending, id)
+	}
+	for id, w := range c.workers {
+		w.exited <- Exit{Lost: true} // buffered
+		c.orphans = append(c.orphans, w.process)
+		delete(c.workers, id)
+	}
+	for _, l := range c.inherited { // nobody has asked for them
+		l.close()
+	}
+	c.inherited, c.info.ForkServer = nil, ""
+}

@@ -1,0 +1,103 @@
+package supervisor
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// killTime bounds how long killed workers may take to end.
+	killTime = 15 * time.Second
+	// drainedTime bounds the reading of an ended worker's last output, where a
+	// process that got away still holds the other end.
+	drainedTime = time.Second
+)
+
+// drain ends the workers without the help of a daemon, which is the one that
+// knows of tasks: they are asked to leave after their task, then the task is
+// cancelled, then they are killed. A signal skips what is left of the graces.
+func (s *Supervisor) drain(signals <-chan os.Signal) {
+	s.mu.Lock()
+	s.draining = true
+	count, nursery := len(s.workers), s.nursery
+	if s.session != nil {
+		s.session.cancel()
+	}
+	s.mu.Unlock()
+	if count == 0 {
+		return
+	}
+	finish, cancel := nursery.grace()
+	s.log.Info("ending the workers", "workers", count, "grace", finish.String(), "cancel_grace", cancel.String())
+	hurried := false
+	for _, step := range []struct {
+		stage stage
+		tell  func(*worker)
+		grace time.Duration
+	}{
+		{stageAsked, func(w *worker) { w.tell(frameStop, 0) }, finish},
+		{stageCancelled, s.cancel, cancel},
+		{stageKilled, s.kill, killTime},
+	} {
+		switch {
+		case step.stage == stageKilled:
+			signals = nil // there is nothing left to hurry
+		case hurried:
+			continue
+		}
+		for _, w := range s.reached(step.stage) {
+			step.tell(w)
+		}
+		done, signalled := s.awaitNone(step.grace, signals)
+		if done {
+			return
+		}
+		hurried = hurried || signalled
+	}
+	for _, w := range s.living() {
+		s.log.Error("worker cannot be killed and is left behind", "worker", w.id, "pid", w.PID, "cgroup", w.cage.path())
+	}
+}
+
+// reached notes how far the drain has come with the workers that are left.
+func (s *Supervisor) reached(now stage) []*worker {
+	workers := s.living()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range workers {
+		w.stage = now
+	}
+	return workers
+}
+
+// cancel raises the cancellation in whatever task the worker runs.
+func (s *Supervisor) cancel(w *worker) {
+	w.tell(frameCancel, anyTask)
+	if err := s.reaper.signal(w.PID, unix.SIGUSR1); err != nil && !errors.Is(err, errEnded) {
+		s.log.Warn("worker could not be interrupted", "worker", w.id, "pid", w.PID, "err", err)
+	}
+}
+
+// awaitNone returns when no worker is left, or time is up, or a signal came.
+func (s *Supervisor) awaitNone(within time.Duration, signals <-chan os.Signal) (done, signalled bool) {
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	for {
+		s.mu.Lock()
+		left := len(s.workers)
+		s.mu.Unlock()
+		if left == 0 {
+			return true, false
+		}
+		select {
+		case <-s.fewer:
+		case <-timer.C:
+			return false, false
+		case <-signals:
+			return false, true
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+)
+
+// forkPacket is what is said between supervisor and fork server.
+type forkPacket struct {
+	Op     string `json:"op"`
+	Worker int    `json:"worker"`
+	PID    int    `json:"pid,omitempty"`
+	Error  string `json:"error,omitempty"`
+	Python string `json:"python,omitempty"`
+}
+
+// forkSpec is the part of a Spec that the fork server carries out.
+type forkSpec struct {
+	Op               string   `json:"op"`
+	Version          int      `json:"version"`
+	Generation       int      `json:"generation"`
+	PythonPath       []string `json:"python_path,omitempty"`
+	WorkingDirectory string   `json:"working_directory,omitempty"`
+	Preload          []string `json:"preload,omitempty"`
+	Class            string   `json:"class,omitempty"`
+	IdleTimeout      float64  `json:"idle_timeout"` // seconds
+	Tasks            string   `json:"tasks,omitempty"`
+	TasksAllow       []string `json:"tasks_allow,omitempty"`
+}
+
+func forkSpecOf(s Spec) forkSpec {
+	return forkSpec{
+		Op: "spec", Version: 1, Generation: s.Generation, PythonPath: s.PythonPath,
+		WorkingDirectory: s.WorkingDirectory, Preload: s.Preload, Class: s.Class,
+		IdleTimeout: s.IdleTimeout.Seconds(), Tasks: s.Tasks, TasksAllow: s.TasksAllow,
+	}
+}
+
+// fork asks for a worker that gets files as its ends, and returns its pid. The
+// worker waits for the go byte and is a child of this process by now.
+func (f *forkServer) fork(ctx context.Context, worker int, files []*os.File) (int, error) {
+	answer := make(chan forkPacket, 1)
+	if err := f.ask(worker, files, answer); err != nil {
+		f.kill()
+		<-f.gone // soon: so that who tries again gets another one
+		return 0, err
+	}
+	defer f.forget(worker)
+	timer := time.NewTimer(forkTime)
+	defer timer.Stop()
+	select {
+	case a := <-answer:
+		if a.Op != "forked" {
+			return 0, fmt.Errorf("fork worker %d: %s", worker, a.Error)
+		}
+		return a.PID, nil
+	case <-f.gone:
+		return 0, fmt.Errorf("%w: %w", errForkServerGone, f.cause)
+	case <-timer.C:
+		f.kill()
+		return 0, fmt.Errorf("fork worker %d: no answer within %s", worker, forkTime)
+	case <-ctx.Done():
+		return 0, ctx.Err() // the worker, if there is one, leaves when its go pipe is closed
+	}
+}
+
+func (f *forkServer) ask(worker int, files []*os.File, answer chan forkPacket) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting[worker] = answer
+	f.raw.SetWriteDeadline(time.Now().Add(forkTime)) //nolint:errcheck // the write says so
+	if err := writePacket(f.raw, forkPacket{Op: "fork", Worker: worker}, files); err != nil {
+		delete(f.waiting, worker)
+		return fmt.Errorf("%w: %w", errForkServerGone, err)
+	}
+	return nil
+}
+
+func (f *forkServer) forget(worker int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.waiting, worker)
+}
+
+// answers hands each answer to who waits for it. When it cannot read any more,
+// the process is of no use.
+func (f *forkServer) answers() {
+	defer f.kill()
+	in := newReader(f.raw)
+	for first := true; ; first = false {
+		var p forkPacket
+		files, err := in.read(&p)
+		closeAll(files)
+		if err != nil {
+			return
+		}
+		if first {
+			f.ready <- p // buffered
+			continue
+		}
+		f.mu.Lock()
+		answer := f.waiting[p.Worker]
+		delete(f.waiting, p.Worker)
+		f.mu.Unlock()
+		if answer == nil {
+			f.log.Warn("the fork server said something unexpected", "op", p.Op, "worker", p.Worker, "err", p.Error)
+			continue
+		}
+		answer <- p // buffered
+	}
+}

@@ -1,0 +1,32 @@
+package supervisor
+
+// Info is what the client knows about its supervisor.
+type Info struct {
+	Connected  bool
+	PID        int
+	Version    int    // of the protocol, as agreed
+	Isolation  string // "cgroup" or "process group"
+	Tree       string // directory of the cgroup tree; "" without one
+	Restarts   int    // how often another supervisor process took over
+	ForkServer string // "starting", "ready" or "failed: …"; "" before the first
+	LastError  string // why there is no connection, or why a spec was refused
+}
+
+// Info returns a snapshot.
+func (c *Client) Info() Info {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	info := c.info
+	info.Connected = c.conn != nil
+	return info
+}
+
+// Inherited returns the workers of an earlier daemon that the supervisor had
+// when it was connected to, once each. They are the caller's from then on.
+func (c *Client) Inherited() []*Launched {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := c.inherited
+	c.inherited = nil
+	return list
+}

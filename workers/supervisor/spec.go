@@ -1,0 +1,68 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// maxSpec bounds the JSON text of a spec. The kernel holds about 208 KiB for
+// one packet of a SOCK_SEQPACKET socket (net.core.wmem_default).
+const maxSpec = 128 << 10
+
+// Spec says how workers are started. It is all that the supervisor knows about
+// the project whose tasks they run.
+type Spec struct {
+	// Generation tells one spec from another in logs. A new one starts a new
+	// fork server; workers that live already are left as they are.
+	Generation int `json:"generation"`
+	// Python is the interpreter: a path, or a name that is looked up on PATH.
+	Python string `json:"python"`
+	// PythonPath goes before the rest of sys.path.
+	PythonPath []string `json:"python_path,omitempty"`
+	// WorkingDirectory is where the fork server and the workers are; "" is the
+	// supervisor's own directory.
+	WorkingDirectory string `json:"working_directory,omitempty"`
+	// Preload names the modules that are imported once, before any fork.
+	Preload []string `json:"preload,omitempty"`
+	// Class is the worker class as "module.Class"; "" is the plain worker.
+	Class string `json:"class,omitempty"`
+	// IdleTimeout is how long a worker without a task stays; 0 is for ever.
+	IdleTimeout time.Duration `json:"idle_timeout,omitempty"`
+	// Env is added to the supervisor's own environment.
+	Env map[string]string `json:"env,omitempty"`
+	// Tasks is "registered", "importable" or "any": which names may run.
+	Tasks string `json:"tasks,omitempty"`
+	// TasksAllow are patterns of which a task's name must match one.
+	TasksAllow []string `json:"tasks_allow,omitempty"`
+	// CancelGrace and ShutdownGrace are for the drain that the supervisor does
+	// by itself once its daemon is gone: how long running tasks may finish, and
+	// then how long they have after they were cancelled.
+	CancelGrace   time.Duration `json:"cancel_grace,omitempty"`
+	ShutdownGrace time.Duration `json:"shutdown_grace,omitempty"`
+}
+
+// check refuses a spec that cannot be sent or carried out.
+func (s Spec) check() error {
+	if s.Python == "" {
+		return fmt.Errorf("worker spec: python must name an interpreter, got %q", s.Python)
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("worker spec: %w", err)
+	}
+	if len(text) > maxSpec {
+		return fmt.Errorf("worker spec: must be at most %d bytes as JSON, got %d", maxSpec, len(text))
+	}
+	return nil
+}
+
+// equal says whether o starts the very same fork server.
+func (s Spec) equal(o Spec) bool {
+	return s.Generation == o.Generation && s.Python == o.Python &&
+		slices.Equal(s.PythonPath, o.PythonPath) && s.WorkingDirectory == o.WorkingDirectory &&
+		slices.Equal(s.Preload, o.Preload) && s.Class == o.Class && s.IdleTimeout == o.IdleTimeout &&
+		maps.Equal(s.Env, o.Env) && s.Tasks == o.Tasks && slices.Equal(s.TasksAllow, o.TasksAllow)
+}

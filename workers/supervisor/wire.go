@@ -1,0 +1,102 @@
+package supervisor
+
+import "fmt"
+
+// What is said between daemon and supervisor: JSON objects, one a packet, on a
+// SOCK_SEQPACKET socket; descriptors travel with their packet (SCM_RIGHTS).
+//
+//	daemon → supervisor              supervisor → daemon
+//	hello  {hello}                   welcome {welcome} | refused {error}
+//	spec   {spec}                    inherited {launched} + 3 descriptors, one for each worker that lives
+//	launch {id, worker}              launched {id, worker, launched} + 3 descriptors | {id, worker, error}
+//	interrupt {worker}               exited {worker, exit}
+//	kill {worker}                    forkserver {forkserver}
+//
+// The three descriptors are the daemon's end of the worker's frame socket and
+// the read ends of its stdout and stderr. Unknown keys and events are ignored.
+const (
+	opHello     = "hello"
+	opWelcome   = "welcome"
+	opRefused   = "refused"
+	opSpec      = "spec"
+	opInherited = "inherited"
+	opLaunch    = "launch"
+	opLaunched  = "launched"
+	opInterrupt = "interrupt"
+	opKill      = "kill"
+	opExited    = "exited"
+	opForks     = "forkserver"
+)
+
+const (
+	// wireVersion is what this code speaks, minVersion the oldest that it
+	// understands: the supervisor outlives upgrades of the daemon.
+	wireVersion = 1
+	minVersion  = 1
+)
+
+type packet struct {
+	Op         string    `json:"op"`
+	ID         uint64    `json:"id,omitempty"`
+	Worker     int       `json:"worker,omitempty"`
+	Error      string    `json:"error,omitempty"`
+	Hello      *hello    `json:"hello,omitempty"`
+	Welcome    *welcome  `json:"welcome,omitempty"`
+	Spec       *Spec     `json:"spec,omitempty"`
+	Launched   *launched `json:"launched,omitempty"`
+	Exit       *Exit     `json:"exit,omitempty"`
+	ForkServer *forkInfo `json:"forkserver,omitempty"`
+}
+
+type hello struct {
+	Version    int       `json:"version"`
+	MinVersion int       `json:"min_version"`
+	PID        int       `json:"pid"`
+	Tree       string    `json:"tree,omitempty"`
+	Orphans    []process `json:"orphans,omitempty"` // workers of a supervisor that is gone
+}
+
+type welcome struct {
+	Version    int    `json:"version"`
+	MinVersion int    `json:"min_version"`
+	PID        int    `json:"pid"`
+	Isolation  string `json:"isolation"`
+	Tree       string `json:"tree,omitempty"`
+	Workers    int    `json:"workers,omitempty"` // how many inherited packets follow
+}
+
+type launched struct {
+	process
+	Cgroup     string `json:"cgroup,omitempty"`
+	Generation int    `json:"generation,omitempty"`
+}
+
+// process is a pid that cannot be mistaken for a later process of that number.
+type process struct {
+	PID   int    `json:"pid"`
+	Start uint64 `json:"start"` // field 22 of /proc/PID/stat
+}
+
+type forkInfo struct {
+	State forkState `json:"state"`
+	Error string    `json:"error,omitempty"`
+}
+
+// forkState is what the fork server is doing.
+type forkState string
+
+const (
+	forkNone     forkState = ""
+	forkStarting forkState = "starting"
+	forkReady    forkState = "ready"
+	forkFailed   forkState = "failed"
+)
+
+// agree returns the version that both sides speak.
+func agree(version, oldest int) (int, error) {
+	if version < minVersion || oldest > wireVersion {
+		return 0, fmt.Errorf("protocol versions do not match: the other side speaks %d to %d, this one %d to %d",
+			oldest, version, minVersion, wireVersion)
+	}
+	return min(version, wireVersion), nil
+}

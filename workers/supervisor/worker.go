@@ -1,0 +1,114 @@
+package supervisor
+
+import (
+	"encoding/binary"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// worker is a process that was launched and has not ended.
+type worker struct {
+	process
+	id         int
+	generation int
+	cage       cage
+	ends       ends
+	ended      <-chan Exit
+
+	output    tail
+	absorbing sync.WaitGroup
+	stage     stage // guarded by Supervisor.mu
+}
+
+// ends are one side of a worker's descriptors. The supervisor keeps a duplicate of the
+// daemon's, so that the worker meets no EOF and no EPIPE because a daemon ended.
+type ends struct {
+	socket, stdout, stderr *os.File
+}
+
+func (e ends) files() []*os.File { return []*os.File{e.socket, e.stdout, e.stderr} }
+
+func (e ends) close() {
+	for _, f := range e.files() {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// newEnds makes the daemon's side and the worker's.
+func newEnds() (ours, theirs ends, err error) {
+	if ours.socket, theirs.socket, err = pair(unix.SOCK_STREAM); err == nil {
+		ours.stdout, theirs.stdout, err = pipe("stdout")
+	}
+	if err == nil {
+		ours.stderr, theirs.stderr, err = pipe("stderr")
+	}
+	if err != nil {
+		ours.close()
+		theirs.close()
+		return ends{}, ends{}, err
+	}
+	return ours, theirs, nil
+}
+
+// stage is what a drain has done to a worker so far.
+type stage string
+
+const (
+	stageNone      stage = "ended by itself"
+	stageAsked     stage = "left when it was asked to"
+	stageCancelled stage = "ended after its task was cancelled"
+	stageKilled    stage = "was killed"
+)
+
+// absorb reads what the worker writes, so that it never waits for a daemon that
+// is not there. What it sends about its tasks is thrown away if results is set,
+// and otherwise waits for the next daemon.
+func (w *worker) absorb(results bool) {
+	w.absorbing.Go(func() { io.Copy(&w.output, w.ends.stdout) }) //nolint:errcheck // ends with the pipe or its deadline
+	w.absorbing.Go(func() { io.Copy(&w.output, w.ends.stderr) }) //nolint:errcheck // likewise
+	if results {
+		w.absorbing.Go(func() { io.Copy(io.Discard, w.ends.socket) }) //nolint:errcheck // likewise
+	}
+}
+
+// release ends absorb, within the time given unless the worker's ends are closed before.
+func (w *worker) release(within time.Duration) {
+	for _, f := range w.ends.files() {
+		f.SetReadDeadline(time.Now().Add(within)) //nolint:errcheck // they are ours and have deadlines
+	}
+	w.absorbing.Wait()
+	for _, f := range w.ends.files() {
+		f.SetReadDeadline(time.Time{}) //nolint:errcheck // likewise
+	}
+}
+
+// The frames that a drain writes when no daemon can (workers/process has the
+// others): 16 bytes, little endian: u32 length of the body, u8 kind, u8 and u16
+// zero, u64 seq.
+const (
+	frameStop   = 'S'
+	frameCancel = 'C'
+	// anyTask as the seq of a cancel means the task that runs, whichever it is.
+	anyTask = ^uint64(0)
+)
+
+// tell writes a frame without a body. A worker that does not read gets none.
+func (w *worker) tell(kind byte, seq uint64) {
+	frame := make([]byte, 16)
+	frame[4] = kind
+	binary.LittleEndian.PutUint64(frame[8:], seq)
+	conn, err := w.ends.socket.SyscallConn()
+	if err != nil {
+		return
+	}
+	conn.Write(func(fd uintptr) bool { //nolint:errcheck // one try: the grace is bounded anyhow
+		unix.SendmsgN(int(fd), frame, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) //nolint:errcheck // likewise
+		return true
+	})
+}
