@@ -1,0 +1,101 @@
+package dispatch
+
+import (
+	"cmp"
+	"container/heap"
+	"time"
+)
+
+// delays orders the delayed tasks by their time, equal times by arrival. It
+// implements heap.Interface.
+type delays []*task
+
+func (h delays) Len() int { return len(h) }
+
+func (h delays) Less(i, j int) bool {
+	return cmp.Or(h[i].due.Compare(h[j].due), cmp.Compare(h[i].seq, h[j].seq)) < 0
+}
+
+func (h delays) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].delayedAt, h[j].delayedAt = i, j
+}
+
+func (h *delays) Push(x any) {
+	t := x.(*task)
+	t.delayedAt = len(*h)
+	*h = append(*h, t)
+}
+
+func (h *delays) Pop() any {
+	last := len(*h) - 1
+	t := (*h)[last]
+	t.delayedAt = -1
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return t
+}
+
+// add puts t in, to fire when t.message.Delay has passed since it was accepted.
+func (h *delays) add(t *task) {
+	t.due = t.since.Add(t.message.Delay)
+	heap.Push(h, t)
+}
+
+// remove takes t out, if it is in.
+func (h *delays) remove(t *task) {
+	if t.delayedAt >= 0 {
+		heap.Remove(h, t.delayedAt)
+	}
+}
+
+// pop takes out the first task whose time has come by now; nil when there is none.
+func (h *delays) pop(now time.Time) *task {
+	if len(*h) == 0 || (*h)[0].due.After(now) {
+		return nil
+	}
+	return heap.Pop(h).(*task)
+}
+
+// next is the earliest time, zero when nothing is delayed.
+func (h delays) next() time.Time {
+	if len(h) == 0 {
+		return time.Time{}
+	}
+	return h[0].due
+}
+
+// alarm is the one timer of the loop.
+type alarm struct {
+	timer *time.Timer
+	at    time.Time // zero: not set
+}
+
+// newAlarm returns an alarm that is not set.
+func newAlarm() *alarm {
+	timer := time.NewTimer(0)
+	timer.Stop()
+	return &alarm{timer: timer}
+}
+
+// set makes the alarm ring at the earliest of times; zero times do not count.
+func (a *alarm) set(now time.Time, times ...time.Time) {
+	var at time.Time
+	for _, t := range times {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	if at.Equal(a.at) {
+		return
+	}
+	a.at = at
+	if at.IsZero() {
+		a.timer.Stop()
+		return
+	}
+	a.timer.Reset(at.Sub(now))
+}
+
+// rang must follow each ring.
+func (a *alarm) rang() { a.at = time.Time{} }

@@ -1,0 +1,175 @@
+// Package dispatch decides when each task runs: it holds delayed tasks until
+// their time, applies on_duplicate, keeps the queue, and knows how every task
+// ended. One goroutine, Run, owns all of that.
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"dispatcherd/daemon/message"
+)
+
+// Runner runs tasks. Its methods are called by the loop and must not block;
+// it answers with Finished, Returned and Freed.
+type Runner interface {
+	// TryRun hands the task to a free worker and says which. ok is false when
+	// none is free; Freed or Finished must follow when that changes.
+	TryRun(seq uint64, m *message.Message) (worker int, ok bool)
+	// Waiting says that n tasks wait for a worker now.
+	Waiting(n int)
+	// Cancel interrupts a task that runs; nothing happens if it ended meanwhile.
+	Cancel(seq uint64)
+}
+
+// ErrEnded is the answer of a dispatcher whose Run has returned.
+var ErrEnded = errors.New("the dispatcher has ended")
+
+// Dispatcher takes tasks and gives them to its Runner, each at its time.
+type Dispatcher struct {
+	runner    Runner
+	log       *slog.Logger
+	inbox     inbox
+	questions chan func()   // run by the loop
+	over      chan struct{} // closed at the end of Run
+
+	// What follows is owned by the Run goroutine.
+
+	now      time.Time // at the beginning of this turn of the loop
+	seq      uint64    // of the task accepted last; the first is 1
+	lists    [ended]fifo
+	running  map[uint64]*task
+	registry registry
+	delays   delays
+	alarm    *alarm
+	blocked  uint64 // how many tasks were ever blocked
+	counts   map[Outcome]uint64
+	stopping bool
+	told     int // what the runner was last told to wait
+	backlog  backlog
+	spare    []event
+}
+
+// New returns a dispatcher that takes tasks at once and gives them to r during Run.
+func New(r Runner, log *slog.Logger) *Dispatcher {
+	return &Dispatcher{
+		runner:    r,
+		log:       log,
+		inbox:     inbox{wake: make(chan struct{}, 1)},
+		questions: make(chan func()),
+		over:      make(chan struct{}),
+		running:   map[uint64]*task{},
+		registry:  registry{},
+		counts:    map[Outcome]uint64{},
+	}
+}
+
+// Run gives tasks to the runner until ctx ends, then abandons what is left
+// and names it in one log line. It is called once.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	defer close(d.over)
+	d.alarm = newAlarm()
+	defer d.alarm.timer.Stop()
+	for {
+		var question func()
+		select {
+		case <-ctx.Done():
+			d.abandon()
+			return nil
+		case <-d.inbox.wake:
+		case <-d.alarm.timer.C:
+			d.alarm.rang()
+		case question = <-d.questions:
+		}
+		d.turn(question)
+	}
+}
+
+// Submit hands a task over; m belongs to the dispatcher from then on and is
+// only read. The task is accepted when Submit returns nil: it will run,
+// or its end will say why not. The only error is ErrEnded. Submit never waits. watch is nil or
+// has room for one value, and gets the task's end.
+func (d *Dispatcher) Submit(m *message.Message, watch chan<- Ended) error {
+	if !d.inbox.put(event{submitted: newTask(m, watch)}) {
+		return ErrEnded
+	}
+	return nil
+}
+
+// Finished says that a task ended that was given to the runner, and that its
+// worker may be free. It never waits.
+func (d *Dispatcher) Finished(e Ended) { d.inbox.put(event{ended: &e}) }
+
+// Returned says that a task was given to the runner and not begun, and will
+// not be: it goes back to the head of the queue. It never waits.
+func (d *Dispatcher) Returned(seq uint64) { d.inbox.put(event{returned: seq}) }
+
+// Freed says that a worker became free without a task having ended. It never waits.
+func (d *Dispatcher) Freed() { d.inbox.poke() }
+
+// StopTaking ends the taking from the queue: once it returns nil the runner
+// gets no further task. What runs goes on, and tasks that arrive are kept, to
+// be named as abandoned at the end of Run.
+func (d *Dispatcher) StopTaking(ctx context.Context) error {
+	err := d.ask(ctx, func() {
+		d.stopping = true
+		d.runner.Waiting(0) // nobody is to start workers for them
+	})
+	if errors.Is(err, ErrEnded) {
+		return nil
+	}
+	return err
+}
+
+// Ping goes once through the loop: nil proves that tasks are being decided on.
+func (d *Dispatcher) Ping(ctx context.Context) error { return d.ask(ctx, func() {}) }
+
+// Tasks lists the tasks that f selects: running by worker, then blocked,
+// queued and delayed in the order in which they got there.
+func (d *Dispatcher) Tasks(ctx context.Context, f Filter) ([]Entry, error) {
+	matches, err := f.compile()
+	if err != nil {
+		return nil, err
+	}
+	var entries []Entry
+	if err := d.ask(ctx, func() { _, entries = d.find(matches) }); err != nil {
+		return nil, err
+	}
+	return entries, nil
+}
+
+// Cancel cancels every task that f selects and returns them as they were just
+// before. Those that wait are gone at once; those that run are interrupted, and
+// end when the runner says so. If ctx ends first they may still be cancelled.
+func (d *Dispatcher) Cancel(ctx context.Context, f Filter) ([]Entry, error) {
+	matches, err := f.compile()
+	if err != nil {
+		return nil, err
+	}
+	var entries []Entry
+	if err := d.ask(ctx, func() { entries = d.cancel(matches) }); err != nil {
+		return nil, err
+	}
+	return entries, nil
+}
+
+// ask has the loop run f between two turns. All that was submitted before is
+// seen by f.
+func (d *Dispatcher) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case d.questions <- func() { f(); close(done) }:
+	case <-d.over:
+		return ErrEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

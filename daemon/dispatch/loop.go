@@ -1,0 +1,165 @@
+package dispatch
+
+import "time"
+
+// turn does whatever there is to do now, and answers question unless nil.
+func (d *Dispatcher) turn(question func()) {
+	d.begin()
+	events := d.inbox.take(d.spare)
+	d.apply(events)
+	d.spare = reusable(events)
+	for t := d.delays.pop(d.now); t != nil; t = d.delays.pop(d.now) {
+		d.admit(t)
+	}
+	d.handOut()
+	if question != nil {
+		question() // what a cancel lets go comes behind tasks for which no worker was free
+	}
+	d.tell()
+	d.alarm.set(d.now, d.delays.next(), d.lateAt())
+}
+
+// begin takes the time, once a turn: all that happens in it happens at once.
+func (d *Dispatcher) begin() { d.now = time.Now() }
+
+func (d *Dispatcher) apply(events []event) {
+	for _, e := range events {
+		switch {
+		case e.submitted != nil:
+			d.accept(e.submitted)
+		case e.ended != nil:
+			d.finished(*e.ended)
+		default:
+			d.takeBack(e.returned)
+		}
+	}
+}
+
+// accept is the first thing that happens to a task.
+func (d *Dispatcher) accept(t *task) {
+	d.seq++
+	t.seq = d.seq
+	if t.message.Delay > 0 {
+		d.delays.add(t)
+		d.move(t, Delayed)
+		return
+	}
+	d.admit(t)
+}
+
+// admit judges a task that has arrived, or whose delay is over.
+func (d *Dispatcher) admit(t *task) {
+	w := d.registry.of(t.message.Key)
+	v, known := judge(t.message.OnDuplicate, w.active > 0, w.blocked.n > 0)
+	if !known {
+		d.log.Warn("unknown on_duplicate counts as parallel",
+			"uuid", brief(t.message.UUID), "task", brief(t.message.Task), "on_duplicate", brief(string(t.message.OnDuplicate)))
+	}
+	switch v {
+	case pass:
+		t.twins = w
+		w.active++
+		d.move(t, Queued)
+	case block:
+		t.twins = w
+		w.blocked.push(&t.twin)
+		d.blocked++
+		t.blockedAt = d.blocked
+		d.move(t, Blocked)
+	case discard:
+		d.end(t, Ended{Outcome: Discarded, Detail: "an equal task is waiting or running"})
+	}
+}
+
+// handOut gives queued tasks to workers while there are free ones.
+func (d *Dispatcher) handOut() {
+	for !d.stopping && d.lists[Queued].n > 0 {
+		t := d.lists[Queued].first.task
+		worker, ok := d.runner.TryRun(t.seq, t.message)
+		if !ok {
+			return
+		}
+		t.worker = worker
+		d.running[t.seq] = t
+		d.move(t, Running)
+	}
+}
+
+// tell reports the length of the queue, to the runner and, when tasks are
+// late, to the log.
+func (d *Dispatcher) tell() {
+	if d.stopping {
+		return
+	}
+	queue := &d.lists[Queued]
+	if queue.n != d.told {
+		d.told = queue.n
+		d.runner.Waiting(queue.n)
+	}
+	if waited, warn := d.backlog.note(queue, d.now); warn {
+		d.log.Warn("tasks wait for a free worker",
+			"queued", queue.n, "running", len(d.running), "oldest_seconds", waited.Seconds())
+	}
+}
+
+// lateAt is when tell must be called again although nothing happens; zero for never.
+func (d *Dispatcher) lateAt() time.Time {
+	if d.stopping {
+		return time.Time{}
+	}
+	return d.backlog.wake(&d.lists[Queued])
+}
+
+// finished ends a task that ran, and lets an equal one go that waited for it.
+func (d *Dispatcher) finished(e Ended) {
+	t := d.running[e.Seq]
+	if t == nil {
+		d.log.Error("a task ended that is not running; this is a bug",
+			"seq", e.Seq, "worker", e.Worker, "outcome", e.Outcome, "err", brief(e.Detail))
+		return
+	}
+	d.end(t, e)
+	d.settle(t.twins)
+}
+
+// takeBack queues a task again that its worker never began. It stays active:
+// nothing changes for its equals.
+func (d *Dispatcher) takeBack(seq uint64) {
+	t := d.running[seq]
+	if t == nil {
+		d.log.Error("a task was returned that is not running; this is a bug", "seq", seq)
+		return
+	}
+	delete(d.running, seq)
+	d.move(t, Queued)
+	d.lists[Queued].remove(&t.place)
+	d.lists[Queued].pushFront(&t.place)
+	t.worker = -1
+}
+
+// settle lets the next blocked one of w go if none of them is active.
+func (d *Dispatcher) settle(w *twins) {
+	if t := d.registry.settle(w); t != nil {
+		d.move(t, Queued)
+	}
+}
+
+// move changes the state of t.
+func (d *Dispatcher) move(t *task, to State) {
+	if t.state != arriving {
+		d.lists[t.state].remove(&t.place)
+	}
+	t.state, t.since = to, d.now
+	if to != ended {
+		d.lists[to].push(&t.place)
+	}
+}
+
+// reusable empties a slice of events for its next use, unless a burst made it large.
+func reusable(events []event) []event {
+	if cap(events) > 4096 {
+		return nil
+	}
+	clear(events)
+	return events[:0]
+}

@@ -1,0 +1,42 @@
+package dispatch
+
+import (
+	"time"
+
+	"dispatcherd/daemon/message"
+)
+
+// task is one accepted message and where it stands. Submit fills in the
+// message, the watch and since; from then on the loop owns it.
+type task struct {
+	seq     uint64
+	message *message.Message
+	watch   chan<- Ended // nil, or with room for one value
+
+	state  State
+	since  time.Time // when it entered the state
+	worker int       // -1 unless it runs
+	place  node      // in the list of its state
+
+	twins     *twins // nil before the duplicates check
+	twin      node   // in twins.blocked
+	blockedAt uint64 // order among all that were ever blocked
+
+	due       time.Time // of a delayed task
+	delayedAt int       // index in the heap of delayed tasks; -1 when not in it
+}
+
+func newTask(m *message.Message, watch chan<- Ended) *task {
+	t := &task{message: m, watch: watch, since: time.Now(), worker: -1, delayedAt: -1}
+	t.place.task, t.twin.task = t, t
+	return t
+}
+
+// brief bounds text from outside (a task's name may be a whole program) for a log line.
+func brief(text string) string {
+	const limit = 200
+	if len(text) <= limit {
+		return text
+	}
+	return text[:limit] + "…"
+}
