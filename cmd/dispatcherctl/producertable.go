@@ -1,0 +1,40 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// writeProducers lists the sources of messages.
+func writeProducers(out io.Writer, producers map[string]any) {
+	if len(producers) == 0 {
+		fmt.Fprintln(out, "no producers")
+		return
+	}
+	c := newColumns(out, "PRODUCER", "PRODUCED", "UP", "RESTARTS", "SELF-CHECK")
+	for _, name := range sortedKeys(producers) {
+		producer, ok := producers[name].(map[string]any)
+		if !ok {
+			c.row(printable(name), cell(producers[name]), "-", "-", "-")
+			continue
+		}
+		c.row(printable(name), cell(producer["produced_count"]), duration(producer["uptime_seconds"]),
+			cell(producer["recycle_count"]), selfCheck(producer["broker_self_check"]))
+	}
+	c.end()
+}
+
+// selfCheck sums up how long messages to oneself take.
+func selfCheck(value any) string {
+	check, ok := value.(map[string]any)
+	switch {
+	case !ok:
+		return "-"
+	case check["enabled"] != true:
+		return "off"
+	case check["average_time_seconds"] == nil:
+		return "none yet"
+	default:
+		return fmt.Sprintf("%s on average, %s at most", duration(check["average_time_seconds"]), duration(check["max_time_seconds"]))
+	}
+}

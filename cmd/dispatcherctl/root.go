@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"dispatcherd/control"
+)
+
+// console is where the program reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+// execute runs one command line and returns the exit code.
+func execute(ctx context.Context, args []string, std console) int {
+	opts := defaultOptions(std)
+	root := newRoot(opts)
+	root.SetArgs(args)
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	err := root.ExecuteContext(ctx)
+	if err != nil && !opts.understood {
+		err = usage("%s", err)
+	}
+	return report(std.err, err)
+}
+
+func newRoot(opts *options) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "dispatcherctl",
+		Short: "Ask a running dispatcherd what it is doing, and tell it what to do",
+		Long: `Ask a running dispatcherd what it is doing, and tell it what to do.
+
+The daemon is reached over its control socket: the one that --socket names, or the one in [brokers.socket] of the
+configuration (--config, else $DISPATCHERD_CONFIG_FILE, else ./dispatcherd.toml, else /etc/dispatcherd/dispatcherd.toml).
+Options may stand before or after the command.
+
+Exit codes: 0 for success, 1 when the daemon cannot be reached or answers with an error, 2 for a mistake on the
+command line, 130 when interrupted.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		// "dispatcherctl --timeout 9 run X" is about the reply, "dispatcherctl run X --timeout 9" about the task.
+		TraverseChildren: true,
+		Args:             cobra.ArbitraryArgs,
+		RunE:             withoutCommand,
+		PersistentPreRun: func(*cobra.Command, []string) { opts.understood = true },
+	}
+	opts.register(root)
+	for _, spec := range control.Specs {
+		root.AddCommand(newCommand(opts, spec))
+	}
+	return root
+}
+
+// newCommand returns the subcommand of one control command.
+func newCommand(opts *options, spec control.Spec) *cobra.Command {
+	switch spec.Name {
+	case "run":
+		return newRun(opts, spec)
+	case "cancel":
+		return newCancel(opts, spec)
+	default:
+		return newQuery(opts, spec)
+	}
+}
+
+func withoutCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usage("a command is needed")
+	}
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		return usage("unknown command %q, is %q meant?", args[0], near[0])
+	}
+	return usage("unknown command %q", args[0])
+}
+
+// noArgs refuses words after a command that takes none.
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("unexpected argument %q", args[0])
+	}
+	return nil
+}

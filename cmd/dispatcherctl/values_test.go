@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"regexp"
+	"testing"
+	"time"
+
+	"dispatcherd/daemon/message"
+)
+
+func TestSecondsOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ text, number string }{
+		{"5", "5"}, {"0.25", "0.25"}, {"500ms", "0.5"}, {"1m30s", "90"}, {"0", "0"}, {"1e3", "1000"}, {"1e9", "1000000000"},
+	}
+	for _, tt := range tests {
+		var s seconds
+		if err := s.Set(tt.text); err != nil || string(s.number()) != tt.number {
+			t.Errorf("Set(%q) = %v, number %s, want %s", tt.text, err, s.number(), tt.number)
+		}
+	}
+	for _, text := range []string{"", "x", "-1", "-5s", "NaN", "Inf", "1e300", "5 s"} {
+		s := seconds(time.Minute)
+		if err := s.Set(text); err == nil || s != seconds(time.Minute) {
+			t.Errorf("Set(%q) = %v, value %v, want an error and no change", text, err, &s)
+		}
+	}
+}
+
+func TestDurationsInTables(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ seconds, want string }{
+		{"0", "0s"}, {"0.0000123", "12µs"}, {"0.02512", "25.1ms"}, {"1.26", "1.3s"}, {"42.4", "42s"}, {"7384.25", "2h3m4s"},
+		{"1e300", "1e300"}, {"NaN", "NaN"},
+	}
+	for _, tt := range tests {
+		if got := duration(message.Number(tt.seconds)); got != tt.want {
+			t.Errorf("duration(%s) = %q, want %q", tt.seconds, got, tt.want)
+		}
+	}
+	if got := duration("soon"); got != "soon" {
+		t.Errorf("duration of a string = %q, want the string", got)
+	}
+}
+
+func TestPublishedAgoOfAClockThatIsAhead(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	tests := map[string]any{"10s ago": message.Number("990"), "just now": message.Number("1001"), "-": nil}
+	for want, published := range tests {
+		if got := publishedAgo(published, now); got != want {
+			t.Errorf("publishedAgo(%v) = %q, want %q", published, got, want)
+		}
+	}
+}
+
+func TestCellsCannotHarmTheTerminal(t *testing.T) {
+	t.Parallel()
+	if got, want := cell("a\x1b[2J\tb\nc\u202e語"), `a\x1b[2J\x09b\x0ac\u202e語`; got != want {
+		t.Errorf("cell = %q, want %q", got, want)
+	}
+}
+
+func TestTablesOfRepliesThatLookStrange(t *testing.T) {
+	t.Parallel()
+	odd := map[string]any{"x": "text", "worker-1": message.Number("5"), "node_id": "web-1"}
+	for _, command := range []string{"running", "workers", "producers", "status", "metrics"} {
+		out := tables(command, []any{odd, "no object"})
+		if !bytes.Contains([]byte(out), []byte("text")) || !bytes.Contains([]byte(out), []byte("no object\n")) {
+			t.Errorf("tables(%s) = %q, want everything that was replied", command, out)
+		}
+	}
+	for command, want := range map[string]string{"running": "no tasks\n", "workers": "no workers\n", "producers": "no producers\n"} {
+		if got := tables(command, []any{map[string]any{"node_id": "web-1"}}); got != want {
+			t.Errorf("tables(%s) of an empty reply = %q, want %q", command, got, want)
+		}
+	}
+}
+
+func TestTablesNameTheNodesWhenThereAreSeveral(t *testing.T) {
+	t.Parallel()
+	got := tables("workers", []any{map[string]any{"node_id": "a"}, map[string]any{"node_id": "b"}})
+	if want := "node a:\nno workers\n\nnode b:\nno workers\n"; got != want {
+		t.Errorf("tables = %q, want %q", got, want)
+	}
+}
+
+func TestUUIDsAreRandomAndOfVersion4(t *testing.T) {
+	t.Parallel()
+	form := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	seen := map[string]bool{}
+	for range 100 {
+		uuid := newUUID()
+		if !form.MatchString(uuid) || seen[uuid] {
+			t.Fatalf("newUUID = %q, want a new UUID of version 4", uuid)
+		}
+		seen[uuid] = true
+	}
+}
