@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"dispatcherd/daemon"
+	"dispatcherd/daemon/config"
+)
+
+// Exit codes.
+const (
+	exitOK = iota
+	exitFailure
+	exitUsage
+)
+
+// errUsage marks an error in how the program was called.
+var errUsage = errors.New("usage")
+
+type options struct {
+	config string
+	level  string
+	check  bool
+}
+
+// run is the program; it returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	root := newRoot(stderr)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(stderr, "dispatcherd: %v; see dispatcherd --help\n", errors.Unwrap(err))
+		return exitUsage
+	default:
+		fmt.Fprintf(stderr, "dispatcherd: %v\n", err)
+		return exitFailure
+	}
+}
+
+// usage makes err an error in how the program was called.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return usageError{err}
+}
+
+type usageError struct{ error }
+
+func (u usageError) Unwrap() error      { return u.error }
+func (usageError) Is(target error) bool { return target == errUsage }
+
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage(fmt.Errorf("unknown argument %q", args[0]))
+	}
+	return nil
+}
+
+func newRoot(stderr io.Writer) *cobra.Command {
+	var o options
+	root := &cobra.Command{
+		Use:   "dispatcherd",
+		Short: "Run the tasks of a Python project in worker processes",
+		Long: `dispatcherd takes task messages from Postgres NOTIFY and from a local socket
+and runs them in Python worker processes. It stays in the foreground and logs to
+standard error. SIGTERM and SIGINT stop it: running tasks may finish for
+pool.shutdown_grace, a second signal cancels them, a third one kills them.`,
+		Args:          noArguments,
+		Version:       version(),
+		SilenceErrors: true, SilenceUsage: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd.Context(), o, cmd.OutOrStdout(), stderr)
+		},
+	}
+	root.SetVersionTemplate("dispatcherd {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.Flags().StringVar(&o.config, "config", "", "configuration `FILE` (default: $DISPATCHERD_CONFIG_FILE, ./dispatcherd.toml, /etc/dispatcherd/dispatcherd.toml)")
+	root.Flags().BoolVar(&o.check, "check", false, "check the configuration, print every problem and exit")
+	root.PersistentFlags().StringVar(&o.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error")
+	root.AddCommand(newSupervisor(&o, stderr))
+	return root
+}
+
+// serve runs the daemon until a signal ends it.
+func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	log, err := newLogger(o.level, stderr)
+	if err != nil {
+		return usage(err)
+	}
+	path, err := config.Find(o.config)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	if o.check {
+		_, err := fmt.Fprintf(stdout, "%s: no problems found\n", path)
+		return err
+	}
+	ctx, hurry, stop := signals(ctx)
+	defer stop()
+	return daemon.New(cfg, o.level, log).Run(ctx, hurry)
+}

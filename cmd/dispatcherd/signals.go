@@ -1,0 +1,37 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// signals returns a context that the first SIGTERM or SIGINT ends; each further
+// one is a value on hurry. stop gives the signals back to the system.
+func signals(parent context.Context) (ctx context.Context, hurry <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(parent)
+	arrived := make(chan os.Signal, 4)
+	again := make(chan struct{}, 2)
+	done := make(chan struct{})
+	signal.Notify(arrived, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		defer close(done)
+		for range arrived {
+			if ctx.Err() == nil {
+				cancel()
+				continue
+			}
+			select {
+			case again <- struct{}{}:
+			default: // nobody waits for running tasks yet, or any more
+			}
+		}
+	}()
+	return ctx, again, func() {
+		signal.Stop(arrived)
+		close(arrived)
+		<-done
+		cancel()
+	}
+}

@@ -1,0 +1,158 @@
+// Package config reads the TOML file into one struct made of the packages' own
+// sections, and names everything in it that cannot be used.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"unicode"
+
+	"dispatcherd/control"
+	"dispatcherd/daemon/metrics"
+	"dispatcherd/daemon/schedule"
+	"dispatcherd/pgnotify"
+	"dispatcherd/workers"
+	"dispatcherd/workers/process"
+)
+
+// formatVersion is the only version of the file's format that there is.
+const formatVersion = 2
+
+// maxNodeIDBytes bounds the name, which is in every reply. It is what a DNS
+// name may have.
+const maxNodeIDBytes = 253
+
+// Config is everything that the service can be told.
+type Config struct {
+	// File is where it came from; empty for Default.
+	File string
+	// Version is the version of the file's format: 2.
+	Version int
+	// NodeID names this daemon in its replies. Default: the host name.
+	NodeID string
+	// Pool is the section [pool].
+	Pool workers.Config
+	// Worker is the section [worker].
+	Worker process.Config
+	// PgNotify is the section [brokers.pg_notify]; nil without it.
+	PgNotify *pgnotify.Config
+	// Socket is the section [brokers.socket]; its Path is empty without it.
+	Socket control.Config
+	// Schedule holds the tasks of [[on_start]] and [[schedule]].
+	Schedule schedule.Config
+	// Metrics is the section [metrics]; nil without it.
+	Metrics *metrics.Config
+}
+
+// Default returns the configuration of an empty file, which is not yet one that
+// a service can use: it has no broker.
+func Default() Config {
+	c := newDocument().config(outline{})
+	c.Version = formatVersion
+	return c
+}
+
+// Validate reports every value that cannot be used, a line each.
+func (c Config) Validate() error {
+	errs := []error{c.checkVersion(), c.checkNodeID(), c.Pool.Validate(), c.Worker.Validate()}
+	if c.PgNotify != nil {
+		errs = append(errs, c.PgNotify.Validate())
+	}
+	errs = append(errs, c.Socket.Validate(), c.Schedule.Validate())
+	if c.Metrics != nil {
+		errs = append(errs, c.Metrics.Validate())
+	}
+	return errors.Join(append(errs, c.checkInput())...)
+}
+
+func (c Config) checkVersion() error {
+	if c.Version == formatVersion {
+		return nil
+	}
+	return fmt.Errorf("version: must be %d, got %d", formatVersion, c.Version)
+}
+
+func (c Config) checkNodeID() error {
+	switch {
+	case c.NodeID == "":
+		return errors.New(`node_id: must be a name such as "web-1", got nothing`)
+	case len(c.NodeID) > maxNodeIDBytes:
+		return fmt.Errorf("node_id: must be at most %d bytes, got %d", maxNodeIDBytes, len(c.NodeID))
+	case strings.ContainsFunc(c.NodeID, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("node_id: must be made of printable characters, got %q", c.NodeID)
+	}
+	return nil
+}
+
+// checkInput refuses a service that would wait for ever: nothing brings tasks
+// in, and it has none of its own.
+func (c Config) checkInput() error {
+	listens := c.PgNotify != nil && len(c.PgNotify.Channels) > 0
+	own := len(c.Schedule.OnStart)+len(c.Schedule.Schedule) > 0
+	if listens || c.Socket.Path != "" || own {
+		return nil
+	}
+	if c.PgNotify != nil {
+		return errors.New("brokers.pg_notify.channels: must name a channel, since nothing else brings tasks in, got nothing")
+	}
+	return errors.New("brokers: must have pg_notify or socket, since nothing else brings tasks in, got nothing")
+}
+
+// document has the shape of the file.
+type document struct {
+	Version int            `toml:"version"`
+	NodeID  string         `toml:"node_id"`
+	Pool    workers.Config `toml:"pool"`
+	Worker  process.Config `toml:"worker"`
+	Brokers struct {
+		PgNotify pgnotify.Config `toml:"pg_notify"`
+		Socket   control.Config  `toml:"socket"`
+	} `toml:"brokers"`
+	schedule.Config
+	Metrics metrics.Config `toml:"metrics"`
+}
+
+func newDocument() *document {
+	d := &document{
+		Pool: workers.DefaultConfig(), Worker: process.DefaultConfig(),
+		Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
+	}
+	d.Brokers.PgNotify, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
+	if host, err := os.Hostname(); err == nil {
+		d.NodeID = host // without a host name, Validate asks for node_id
+	}
+	return d
+}
+
+// config drops the optional sections that the file does not have.
+func (d *document) config(has outline) Config {
+	c := Config{
+		Version: d.Version, NodeID: d.NodeID, Pool: d.Pool.WithCPUs(CPUs()), Worker: d.Worker,
+		Socket: d.Brokers.Socket, Schedule: d.Config,
+	}
+	if has.line("brokers.pg_notify") > 0 {
+		c.PgNotify = &d.Brokers.PgNotify
+	}
+	if has.line("metrics") > 0 {
+		c.Metrics = &d.Metrics
+	}
+	return c
+}
+
+// check reports what is wrong with how keys are given or left out. It is seen
+// in the file only: in a Config, both mean the default.
+func (d *document) check(has outline) error {
+	var errs []error
+	if has.line("version") == 0 {
+		errs = append(errs, fmt.Errorf("version: must be given, as version = %d", formatVersion))
+	}
+	if has.line("pool.max_workers") > 0 && d.Pool.MaxWorkers == 0 {
+		errs = append(errs, errors.New("pool.max_workers: must be at least 1, got 0"))
+	}
+	if has.line("brokers.socket") > 0 && d.Brokers.Socket.Path == "" {
+		errs = append(errs, errors.New("brokers.socket.path: must be the path of the socket, got nothing"))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,188 @@
+package config
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// place is a directory with a dispatcherd.toml, and a search that looks there.
+func place(t *testing.T, mode fs.FileMode) search {
+	t.Helper()
+	dir := t.TempDir()
+	s := search{local: filepath.Join(dir, "dispatcherd.toml"), system: filepath.Join(dir, "etc.toml"), euid: os.Geteuid()}
+	if err := os.WriteFile(s.local, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(s.local, mode); err != nil { // the umask does not count here
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestWhatIsNamedComesFirst(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ asked, variable, want string }{
+		{"a.toml", "b.toml", "a.toml"},
+		{"", "b.toml", "b.toml"},
+		{"./dispatcherd.toml", "", "dispatcherd.toml"}, // and not what Load takes for found
+		{"", "./dispatcherd.toml", "dispatcherd.toml"},
+	} {
+		s := place(t, 0o600)
+		s.asked, s.variable = tt.asked, tt.variable
+		if got, err := s.find(); got != tt.want || err != nil {
+			t.Errorf("find(%q, %q) = %q, %v, want %q", tt.asked, tt.variable, got, err, tt.want)
+		}
+	}
+}
+
+func TestFileOfTheDirectoryComesBeforeTheSystems(t *testing.T) {
+	t.Parallel()
+	s := place(t, 0o644)
+	if err := os.WriteFile(s.system, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.find(); got != s.local || err != nil {
+		t.Errorf("find() = %q, %v, want %q", got, err, s.local)
+	}
+	if err := os.Remove(s.local); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.find(); got != s.system || err != nil {
+		t.Errorf("find() = %q, %v, want %q", got, err, s.system)
+	}
+}
+
+func TestNoFileSaysWhereItLooked(t *testing.T) {
+	t.Parallel()
+	s := search{local: filepath.Join(t.TempDir(), "a.toml"), system: filepath.Join(t.TempDir(), "b.toml")}
+	want := "no configuration: --config is not given, DISPATCHERD_CONFIG_FILE is not set, and there is neither " + s.local + " nor " + s.system
+	if _, err := s.find(); err == nil || err.Error() != want {
+		t.Errorf("find() = %v, want %s", err, want)
+	}
+}
+
+func TestFileThatOthersMayWriteIsRefused(t *testing.T) {
+	t.Parallel()
+	for mode, refused := range map[fs.FileMode]bool{
+		0o400: false, 0o600: false, 0o644: false, 0o755: false, 0o620: true, 0o602: true, 0o666: true,
+	} {
+		s := place(t, mode)
+		got, err := s.find()
+		if !refused {
+			if got != s.local || err != nil {
+				t.Errorf("mode %04o: find() = %q, %v, want %q", mode, got, err, s.local)
+			}
+			continue
+		}
+		want := s.local + ": can be written by others (mode 0" + strconv.FormatInt(int64(mode), 8) +
+			"), and such a file is used only when it is named: take that away (chmod go-w) or name it with --config"
+		if err == nil || err.Error() != want {
+			t.Errorf("mode %04o: find() = %q, %v, want %s", mode, got, err, want)
+		}
+	}
+}
+
+func TestOnlyTheCallersAndRootsFileIsUsed(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("giving a file to another user needs root: run this as root")
+	}
+	const caller, stranger = 54321, 54322
+	for _, tt := range []struct {
+		owner, euid int
+		refused     bool
+	}{
+		{0, 0, false},
+		{0, caller, false},
+		{caller, caller, false},
+		{stranger, caller, true},
+		{stranger, 0, true},
+	} {
+		s := place(t, 0o600)
+		s.euid = tt.euid
+		if err := os.Chown(s.local, tt.owner, 0); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.find()
+		if !tt.refused {
+			if got != s.local || err != nil {
+				t.Errorf("owner %d, caller %d: find() = %q, %v, want %q", tt.owner, tt.euid, got, err, s.local)
+			}
+			continue
+		}
+		want := s.local + ": belongs to uid " + strconv.Itoa(tt.owner) + ", and unless it is named only a file of uid " +
+			strconv.Itoa(tt.euid) + " or root is used: name it with --config"
+		if err == nil || err.Error() != want {
+			t.Errorf("owner %d, caller %d: find() = %q, %v, want %s", tt.owner, tt.euid, got, err, want)
+		}
+	}
+}
+
+func TestLinkInTheDirectoryIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	s := place(t, 0o600)
+	target := s.local
+	s.local = filepath.Join(t.TempDir(), "dispatcherd.toml")
+	if err := os.Symlink(target, s.local); err != nil {
+		t.Fatal(err)
+	}
+	want := s.local + ": is a symbolic link, which is followed only when the file is named: name it with --config"
+	if _, err := s.find(); err == nil || err.Error() != want {
+		t.Errorf("find() = %v, want %s", err, want)
+	}
+}
+
+func TestOtherThingsOfThatNameAreRefused(t *testing.T) {
+	t.Parallel()
+	s := place(t, 0o600)
+	s.local += ".pipe"
+	if err := syscall.Mkfifo(s.local, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := s.local + ": cannot be read: it is not a regular file"
+	if _, err := s.find(); err == nil || err.Error() != want {
+		t.Errorf("find() = %v, want %s", err, want)
+	}
+}
+
+// Not parallel: the two look at the process's own directory and environment.
+func TestLoadAsksForTheOwnerAgain(t *testing.T) {
+	s := place(t, 0o600)
+	t.Chdir(filepath.Dir(s.local))
+	t.Setenv(fileVariable, "")
+	found, err := Find("")
+	if found != localFile || err != nil {
+		t.Fatalf("Find() = %q, %v, want %q", found, err, localFile)
+	}
+	if err := os.WriteFile(s.local, []byte("version = 2\n"+socket), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(found); err != nil {
+		t.Errorf("Load(%s) = %v, want no error", found, err)
+	}
+	if err := os.Chmod(s.local, 0o666); err != nil { // between Find and Load
+		t.Fatal(err)
+	}
+	if _, err := Load(found); err == nil || !strings.Contains(err.Error(), "can be written by others") {
+		t.Errorf("Load(%s) = %v, want that it can be written by others", found, err)
+	}
+	named, err := Find("./dispatcherd.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(named); err != nil {
+		t.Errorf("Load(%s) = %v: it was named, so its owner does not count", named, err)
+	}
+}
+
+func TestVariableNamesTheFile(t *testing.T) {
+	t.Setenv(fileVariable, "/srv/x.toml")
+	if got, err := Find(""); got != "/srv/x.toml" || err != nil {
+		t.Errorf("Find() = %q, %v, want what %s says", got, err, fileVariable)
+	}
+}

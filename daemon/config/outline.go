@@ -1,0 +1,69 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// outline is where things stand in a TOML text. The library tells the lines of
+// its own errors, but not those of keys.
+type outline struct {
+	lines map[string]int // of each table, array and key, by the names of join and element
+	order []string       // the headers and keys as they are written
+	parts []statement
+	// excess says what a text has too much of for the library to read it in
+	// little time and space; it belongs to the last statement.
+	excess string
+}
+
+// statement is a header, or a key with its value.
+type statement struct {
+	start, end          int // bytes, without the newline at the end
+	firstLine, lastLine int
+	key                 string
+	header              bool
+}
+
+// line returns where the key stands; 0 if it does not.
+func (o outline) line(key string) int { return o.lines[key] }
+
+// nearest returns the line of the key or else of the closest table around it; 0
+// if there is none.
+func (o outline) nearest(key string) int {
+	for ; key != ""; key = parent(key) {
+		if line := o.lines[key]; line > 0 {
+			return line
+		}
+	}
+	return 0
+}
+
+// parent returns the table or array around a key; nothing at the top.
+func parent(key string) string { return key[:max(strings.LastIndexAny(key, ".["), 0)] }
+
+// on returns the statement that a line belongs to.
+func (o outline) on(line int) (statement, bool) {
+	for _, s := range o.parts {
+		if s.firstLine <= line && line <= s.lastLine {
+			return s, true
+		}
+	}
+	return statement{}, false
+}
+
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// join returns the full key of something in a table.
+func join(table, name string) string {
+	if !bareKey.MatchString(name) {
+		name = fmt.Sprintf("%q", name)
+	}
+	if table == "" {
+		return name
+	}
+	return table + "." + name
+}
+
+// element returns the full key of an element of an array.
+func element(array string, i int) string { return fmt.Sprintf("%s[%d]", array, i) }

@@ -1,0 +1,108 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// selfExe is this program even after its file has been replaced.
+const selfExe = "/proc/self/exe"
+
+// foreground starts the supervisor as the daemon's child, for a terminal, a
+// container or a test. On a host it is a unit of its own.
+type foreground struct {
+	level string
+	log   *slog.Logger
+
+	child *exec.Cmd     // owned by the goroutine of supervisor.Client.Run
+	ended chan struct{} // closed when child has been waited for
+}
+
+// dial starts a supervisor, after the end of the one before, and connects to it.
+func (f *foreground) dial(ctx context.Context) (*net.UnixConn, error) {
+	f.end(quick)
+	dir, err := os.MkdirTemp("", "dispatcherd-")
+	if err != nil {
+		return nil, err
+	}
+	// The name is needed only until both sides are connected.
+	defer os.RemoveAll(dir)
+	addr := &net.UnixAddr{Name: filepath.Join(dir, "supervisor.sock"), Net: "unixpacket"}
+	listener, err := net.ListenUnix("unixpacket", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen for the supervisor: %w", err)
+	}
+	defer listener.Close()
+	if err := f.start(listener); err != nil {
+		return nil, fmt.Errorf("start the supervisor: %w", err)
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unixpacket", addr.Name)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the supervisor: %w", err)
+	}
+	return conn.(*net.UnixConn), nil
+}
+
+// start runs the supervisor with the listening socket as descriptor 3. It gets
+// a process group of its own: an interrupt from the terminal is for the daemon,
+// which then ends the tasks in order.
+func (f *foreground) start(listener *net.UnixListener) error {
+	file, err := listener.File()
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	cmd := exec.Command(selfExe, "supervisor", "--listen-fd", "3", "--exit-with-daemon", "--log-level", f.level)
+	cmd.Args[0] = "dispatcherd"
+	cmd.Stderr = os.Stderr
+	cmd.ExtraFiles = []*os.File{file}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	f.child, f.ended = cmd, make(chan struct{})
+	go f.wait(cmd, f.ended)
+	return nil
+}
+
+// wait reaps the child; end waits for it.
+func (f *foreground) wait(cmd *exec.Cmd, ended chan struct{}) {
+	defer close(ended)
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		f.log.Error("supervisor ended", "pid", cmd.Process.Pid, "exit", exit.String())
+	}
+}
+
+// holding adds the end of the child to the end of the client.
+func (f *foreground) holding(client func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		defer f.end(quick)
+		return client(ctx)
+	}
+}
+
+// end waits for the child, which leaves by itself when the connection is gone,
+// and kills it if it does not.
+func (f *foreground) end(bound time.Duration) {
+	if f.child == nil {
+		return
+	}
+	select {
+	case <-f.ended:
+	case <-time.After(bound):
+		f.log.Error("supervisor does not end and is killed", "pid", f.child.Process.Pid)
+		_ = f.child.Process.Kill() // it can only have ended meanwhile
+		<-f.ended
+	}
+	f.child = nil
+}

@@ -1,0 +1,188 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"dispatcherd/control/commands"
+	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/message"
+)
+
+// partialTimeout is how long the parts of a chunked message may take to come.
+const partialTimeout = 30 * time.Minute
+
+// errStopping refuses a task once the service stops.
+var errStopping = errors.New("the service is stopping")
+
+// intake makes messages of what the sources bring and routes them: tasks to the
+// dispatcher, control requests to the commands. Bad input ends here, as one
+// logged and counted line or an error reply.
+type intake struct {
+	nodeID     string
+	dispatcher *dispatch.Dispatcher
+	commands   *commands.Table // set before the first source runs
+	log        *slog.Logger
+	waiters    sync.WaitGroup // replies that wait for the end of a task
+	expire     chan struct{}  // buffered 1: an expiry may be due earlier
+
+	received, controls, rejected atomic.Uint64
+	stopping                     atomic.Bool
+
+	mu        sync.Mutex // guards assembler
+	assembler *message.Assembler
+}
+
+func newIntake(nodeID string, d *dispatch.Dispatcher, log *slog.Logger) *intake {
+	return &intake{
+		nodeID: nodeID, dispatcher: d, log: log,
+		expire:    make(chan struct{}, 1),
+		assembler: message.NewAssembler(partialTimeout, time.Now),
+	}
+}
+
+// handle takes one message in. ctx ends when the way back to the sender does.
+func (in *intake) handle(ctx context.Context, i Incoming) {
+	whole, done, err := in.assemble(i.Payload)
+	if err != nil {
+		in.reject(i, err)
+		return
+	}
+	if !done {
+		return
+	}
+	m, err := message.Parse(whole)
+	if err != nil {
+		in.reject(i, err)
+		return
+	}
+	if m.IsControl {
+		in.received.Add(1)
+		in.control(ctx, i, m)
+		return
+	}
+	if err := in.submit(m, i.Channel, nil); err != nil {
+		in.reject(i, err)
+	}
+}
+
+func (in *intake) assemble(payload []byte) (whole []byte, done bool, err error) {
+	in.mu.Lock()
+	whole, done, err = in.assembler.Add(payload)
+	in.mu.Unlock()
+	if !done && err == nil {
+		select {
+		case in.expire <- struct{}{}:
+		default:
+		}
+	}
+	return whole, done, err
+}
+
+// reject logs and counts a message that is dropped; what was in it is not said.
+func (in *intake) reject(i Incoming, err error) {
+	in.rejected.Add(1)
+	attrs := []any{"channel", i.Channel, "bytes", len(i.Payload), "err", err}
+	if i.Peer != nil {
+		attrs = append(attrs, "peer", i.Peer.String())
+	}
+	in.log.Warn("message is dropped", attrs...)
+}
+
+// submit gives the task its labels and hands it to the dispatcher.
+func (in *intake) submit(m *message.Message, channel string, watch chan<- dispatch.Ended) error {
+	if in.stopping.Load() {
+		return errStopping
+	}
+	n := in.received.Add(1) - 1
+	uuid := ""
+	if !m.HasUUID {
+		uuid = fmt.Sprintf("internal-%d", n)
+	}
+	m.SetLabels(uuid, channel)
+	if m.Bare {
+		in.log.Debug("message is not JSON and is taken for the name of a task", "channel", channel, "uuid", m.UUID)
+	}
+	return in.dispatcher.Submit(m, watch)
+}
+
+// Submit takes a task that comes from inside.
+func (in *intake) Submit(_ context.Context, m *message.Message) error {
+	return in.submit(m, "", nil)
+}
+
+// control carries out a control request and sends its reply, if one is wanted.
+func (in *intake) control(ctx context.Context, i Incoming, m *message.Message) {
+	in.controls.Add(1)
+	if i.Peer != nil {
+		in.log.Debug("control request", "command", m.Control, "peer", i.Peer.String())
+	}
+	answer := in.commands.Do(ctx, m.Control, commands.Call{Data: m.ControlData, Wait: m.Wait})
+	if m.ReplyTo == "" {
+		if text, ok := answer.Reply["error"]; ok {
+			in.log.Warn("control request without reply_to was not carried out", "command", m.Control, "channel", i.Channel, "err", text)
+		}
+		return
+	}
+	in.reply(ctx, i, m, answer.Reply)
+	if answer.Ended == nil {
+		return
+	}
+	release := i.Hold()
+	in.waiters.Go(func() {
+		defer release()
+		select {
+		case e := <-answer.Ended:
+			in.reply(ctx, i, m, commands.Ended(e))
+		case <-ctx.Done():
+		}
+	})
+}
+
+func (in *intake) reply(ctx context.Context, i Incoming, m *message.Message, reply map[string]any) {
+	reply["node_id"] = in.nodeID
+	if err := i.Reply(ctx, m.ReplyTo, message.Encode(reply)); err != nil {
+		in.log.Warn("reply could not be sent", "command", m.Control, "channel", i.Channel, "err", err)
+	}
+}
+
+// awaitReplies holds the way back open until those who wait for the end of a
+// task have been answered.
+func (in *intake) awaitReplies(ctx context.Context) error {
+	<-ctx.Done()
+	in.waiters.Wait()
+	return nil
+}
+
+// stop refuses every task from now on; control requests are still answered.
+func (in *intake) stop() { in.stopping.Store(true) }
+
+// run drops chunked messages whose parts have not all come in time.
+func (in *intake) run(ctx context.Context) error {
+	timer := time.NewTimer(partialTimeout)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-in.expire:
+		case <-timer.C:
+		}
+		in.mu.Lock()
+		dropped := in.assembler.Expire()
+		next, ok := in.assembler.NextExpiry()
+		in.mu.Unlock()
+		for _, e := range dropped {
+			in.rejected.Add(1)
+			in.log.Warn("chunked message is dropped", "err", e)
+		}
+		if ok {
+			timer.Reset(time.Until(next))
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"dispatcherd/daemon/message"
+	"dispatcherd/pgnotify"
+)
+
+// replyBound is how long a reply over Postgres may take.
+const replyBound = 10 * time.Second
+
+// postgresSource is LISTEN and NOTIFY.
+type postgresSource struct {
+	listener  *pgnotify.Listener
+	publisher *pgnotify.Publisher
+	replies   chan reply
+	log       *slog.Logger
+	since     time.Time
+}
+
+// reply is a text that waits to be published.
+type reply struct {
+	channel string
+	text    []byte
+}
+
+var _ Source = (*postgresSource)(nil)
+
+func newPostgresSource(cfg pgnotify.Config, log *slog.Logger) *postgresSource {
+	return &postgresSource{
+		listener:  pgnotify.NewListener(cfg, log),
+		publisher: pgnotify.NewPublisher(cfg, log),
+		replies:   make(chan reply, 256),
+		log:       log,
+		since:     time.Now(),
+	}
+}
+
+func (s *postgresSource) Name() string { return "pg_notify-producer" }
+
+func (s *postgresSource) Run(ctx context.Context, handle func(context.Context, Incoming)) error {
+	return s.listener.Run(ctx, func(ctx context.Context, n pgnotify.Notification) {
+		// A reply may be due after the listening has ended.
+		handle(context.WithoutCancel(ctx), Incoming{
+			Payload: []byte(n.Payload), Channel: n.Channel, Reply: s.reply,
+			Hold: func() func() { return func() {} }, // a channel stays open
+		})
+	})
+}
+
+// reply queues a reply: it is published on a connection of its own, so that it
+// neither delays a notification nor is delayed by one.
+func (s *postgresSource) reply(_ context.Context, replyTo string, text []byte) error {
+	select {
+	case s.replies <- reply{replyTo, text}:
+		return nil
+	default:
+		return fmt.Errorf("%d replies wait already to be published", cap(s.replies))
+	}
+}
+
+// runReplies publishes replies until ctx ends, and then those that wait already.
+func (s *postgresSource) runReplies(ctx context.Context) error {
+	defer s.publisher.Close()
+	for {
+		select {
+		case r := <-s.replies:
+			s.publish(ctx, r)
+		case <-ctx.Done():
+			return s.publishRest(ctx)
+		}
+	}
+}
+
+func (s *postgresSource) publishRest(ctx context.Context) error {
+	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	for {
+		select {
+		case r := <-s.replies:
+			s.publish(rest, r)
+		default:
+			return nil
+		}
+	}
+}
+
+func (s *postgresSource) publish(ctx context.Context, r reply) {
+	ctx, cancel := context.WithTimeout(ctx, replyBound)
+	defer cancel()
+	parts, err := message.Split(r.text, pgnotify.MaxPayload)
+	for _, part := range parts {
+		if err == nil {
+			err = s.publisher.Publish(ctx, r.channel, string(part))
+		}
+	}
+	if err != nil {
+		s.log.Warn("reply could not be published", "channel", r.channel, "err", err)
+	}
+}
+
+func (s *postgresSource) Describe() map[string]any {
+	stats := s.listener.Stats()
+	check := map[string]any{
+		"enabled": true, "success_count": stats.SelfCheck.Count,
+		"average_time_seconds": nil, "max_time_seconds": nil,
+	}
+	if stats.SelfCheck.Count > 0 {
+		check["average_time_seconds"] = stats.SelfCheck.Average().Seconds()
+		check["max_time_seconds"] = stats.SelfCheck.Max.Seconds()
+	}
+	return map[string]any{
+		"produced_count":    stats.Received,
+		"uptime_seconds":    time.Since(s.since).Seconds(),
+		"recycle_count":     stats.Reconnects,
+		"broker_self_check": check,
+		"connected":         stats.Connected,
+		"last_error":        stats.LastError,
+	}
+}

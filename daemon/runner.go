@@ -1,0 +1,60 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+
+	"dispatcherd/control/commands"
+	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/message"
+	"dispatcherd/workers"
+)
+
+// runner carries tasks down to the pool and its events up to the dispatcher.
+type runner struct {
+	pool       *workers.Pool
+	dispatcher *dispatch.Dispatcher // set before run
+	commands   *commands.Table      // set before run
+	log        *slog.Logger
+}
+
+var _ dispatch.Runner = (*runner)(nil)
+
+// TryRun hands the message to a free worker.
+func (r *runner) TryRun(seq uint64, m *message.Message) (worker int, ok bool) {
+	return r.pool.TryRun(&workers.Task{Seq: seq, UUID: m.UUID, Name: m.Task, Body: m.Body, Timeout: m.Timeout})
+}
+
+// Waiting tells the pool how many tasks wait.
+func (r *runner) Waiting(n int) { r.pool.Waiting(n) }
+
+// Cancel interrupts a running task.
+func (r *runner) Cancel(seq uint64) { r.pool.Cancel(seq) }
+
+// run reads the pool's events until the pool has ended.
+func (r *runner) run(ctx context.Context) error {
+	for e := range r.pool.Events() {
+		switch e.Kind {
+		case workers.TaskEnded:
+			r.dispatcher.Finished(dispatch.Ended{
+				Seq: e.Task.Seq, Outcome: dispatch.Outcome(e.Outcome), Detail: e.Detail,
+				Result: e.Result, RunTime: e.RunTime,
+			})
+		case workers.TaskReturned:
+			r.dispatcher.Returned(e.Task.Seq)
+		case workers.WorkerFree:
+			r.dispatcher.Freed()
+		case workers.ControlRequest:
+			r.control(context.WithoutCancel(ctx), e)
+		}
+	}
+	return nil
+}
+
+// control answers a bound task's request: the bare result, without node_id.
+func (r *runner) control(ctx context.Context, e workers.Event) {
+	answer := r.commands.Do(ctx, e.Command, commands.Call{Data: e.Data})
+	if err := r.pool.Reply(e.Worker, e.Request, message.Encode(answer.Reply)); err != nil {
+		r.log.Warn("a task's control request could not be answered", "worker", e.Worker, "command", e.Command, "err", err)
+	}
+}

@@ -1,0 +1,49 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"dispatcherd/control"
+)
+
+// socketSource is the control socket.
+type socketSource struct {
+	server *control.Server
+	handle func(context.Context, Incoming) // set by Run, before the server serves
+	since  time.Time
+}
+
+var _ Source = (*socketSource)(nil)
+
+func newSocketSource(cfg control.Config, log *slog.Logger) *socketSource {
+	s := &socketSource{since: time.Now()}
+	s.server = control.NewServer(cfg, s.receive, log)
+	return s
+}
+
+func (s *socketSource) Name() string { return "socket-producer" }
+
+func (s *socketSource) Run(ctx context.Context, handle func(context.Context, Incoming)) error {
+	s.handle = handle
+	return s.server.Run(ctx)
+}
+
+func (s *socketSource) receive(ctx context.Context, payload []byte, channel string, peer control.Peer, reply control.Reply) {
+	s.handle(ctx, Incoming{
+		Payload: payload, Channel: channel, Peer: &peer,
+		// The answer goes to the connection that asked: reply_to says only that one is wanted.
+		Reply: func(ctx context.Context, _ string, text []byte) error { return reply(ctx, text) },
+		Hold:  func() func() { return control.Hold(ctx) },
+	})
+}
+
+func (s *socketSource) Describe() map[string]any {
+	stats := s.server.Stats()
+	return map[string]any{
+		"produced_count": stats.Received,
+		"uptime_seconds": time.Since(s.since).Seconds(),
+		"recycle_count":  0,
+	}
+}
