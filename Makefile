@@ -1,0 +1,58 @@
+# Two commands do everything, set-up included: make demo, make test.
+
+SHELL := /bin/sh
+export GOTOOLCHAIN := local
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+PYTHON ?= python3
+VENV := build/venv
+GO_FILES := $(shell find . -name '*.go' -not -path './build/*')
+PY_FILES := $(shell find workers/python -name '*.py')
+
+.PHONY: help build demo test lint unit python integration bench clean
+
+help: ## what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+build: bin/dispatcherd bin/dispatcherctl ## the two programs, into bin/
+
+bin/%: $(GO_FILES) $(PY_FILES) go.mod go.sum
+	@tests/setup/need go
+	go build -o $@ ./cmd/$*
+
+demo: ## build, run tasks through the socket and, where there is a Postgres, through NOTIFY
+	@tests/setup/need go python3
+	@$(MAKE) --silent --no-print-directory build
+	@tests/demo/run
+
+test: ## everything: lint, Go tests with the race detector, Python tests, integration
+	@tests/setup/need go gcc python3 venv postgres
+	@$(MAKE) --no-print-directory lint $(VENV)/.done build
+	@$(MAKE) --no-print-directory unit python integration
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l $(GO_FILES))" || { echo "gofmt has something to say of:"; gofmt -l $(GO_FILES); exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+unit: ## the Go tests of the packages, with the race detector
+	DISPATCHERD_TEST_REQUIRE=1 go test -race -shuffle=on $$(go list ./... | grep -v '^dispatcherd/tests')
+
+python: $(VENV)/.done ## the Python tests, on every interpreter that is found
+	DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) tests/setup/every-python
+
+integration: build $(VENV)/.done ## the built programs with a real Postgres and the Python original
+	DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go test -race -shuffle=on -timeout 20m ./tests/...
+
+bench: ## tasks per second and memory, the Python original and ours in turns
+	@tests/setup/need go python3 venv postgres
+	@$(MAKE) --no-print-directory build $(VENV)/.done
+	DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go run ./tests/postgres/cmd/throwaway -- go run ./tests/bench
+
+$(VENV)/.done: tests/setup/requirements.txt
+	@tests/setup/need python3 venv
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+clean: ## remove what was built
+	rm -rf bin build
