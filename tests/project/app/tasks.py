@@ -1,0 +1,153 @@
+"""The tasks of the integration tests. They run with the Python original's
+library as well as with ours."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from dispatcherd.publish import task
+
+
+def note(path, text):
+    """Append a line that a test can wait for."""
+    with open(path, "a") as f:
+        f.write(text + "\n")
+
+
+@task()
+def add(a, b):
+    return a + b
+
+
+@task()
+def echo(*args, **kwargs):
+    return [list(args), kwargs]
+
+
+@task()
+def mark(path, text="ran"):
+    note(path, text)
+
+
+@task()
+def nothing():
+    pass
+
+
+@task()
+def shout(*lines):
+    for line in lines:
+        print(line, flush=True)
+    print("to stderr", file=sys.stderr)
+
+
+@task()
+def nap(seconds, path=None):
+    if path:
+        note(path, "began")
+    time.sleep(seconds)
+    if path:
+        note(path, "ended")
+    return "rested"
+
+
+@task()
+def deaf(path):
+    """Swallow every soft cancel."""
+    note(path, "began")
+    end = time.monotonic() + 120
+    while time.monotonic() < end:
+        try:
+            time.sleep(1)
+        except Exception:
+            note(path, "swallowed")
+
+
+@task()
+def fail(text):
+    raise ValueError(text)
+
+
+@task(bind=True)
+def bound(binder, command=None):
+    answer = binder.control(command) if command else None
+    return {"uuid": binder.uuid, "worker_id": binder.worker_id, "answer": answer}
+
+
+@task()
+class Greeter:
+    def run(self, name):
+        return "hello " + name
+
+
+def unmarked():
+    return "ran"
+
+
+@task()
+def whoami():
+    return {"pid": os.getpid(), "cgroup": open("/proc/self/cgroup").read(), "fds": sorted(os.listdir("/proc/self/fd"), key=int)}
+
+
+@task()
+def environment(*names):
+    return {name: os.environ.get(name) for name in names}
+
+
+@task()
+def leave(code):
+    os._exit(code)
+
+
+@task()
+def system_exit():
+    raise SystemExit(3)
+
+
+@task()
+def segfault():
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+@task()
+def close_descriptors():
+    os.closerange(0, 256)
+
+
+@task()
+def close_output():
+    os.close(1)
+    os.close(2)
+    print("nobody hears this")
+
+
+@task()
+def flood(megabytes):
+    line = "x" * 1023 + "\n"
+    for _ in range(megabytes * 1024):
+        sys.stdout.write(line)
+
+
+@task()
+def unserialisable():
+    return lambda: None
+
+
+@task()
+def huge(size):
+    return "x" * size
+
+
+@task()
+def background(path):
+    """Leave a child behind that is in a session of its own."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    note(path, str(child.pid))
+
+
+@task()
+def fork_and_return():
+    os.fork()
+    return "parent and child"
