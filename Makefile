@@ -45,8 +45,11 @@ integration: build $(VENV)/.done ## the built programs with a real Postgres and 
 
 bench: ## tasks per second and memory, the Python original and ours in turns
 	@tests/setup/need go python3 venv postgres
-	@$(MAKE) --no-print-directory build $(VENV)/.done
-	DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go run ./tests/postgres/cmd/throwaway -- go run ./tests/bench
+	@$(MAKE) --no-print-directory build build/throwaway $(VENV)/.done
+	DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) build/throwaway -- go run ./tests/bench
+
+build/throwaway: $(GO_FILES) go.mod go.sum
+	go build -o $@ ./tests/postgres/cmd/throwaway
 
 $(VENV)/.done: tests/setup/requirements.txt
 	@tests/setup/need python3 venv

@@ -37,7 +37,7 @@ func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
 	run.commands, h.intake.commands = table, table
 	d.house, d.hurry = h, h.pool.Hurry
 
-	d.add("supervisor", child.holding(h.client.Run), 2*quick)
+	d.add("supervisor", child.holding(h.client.Run), 4*quick)
 	if cfg.Metrics != nil {
 		server := metrics.NewServer(*cfg.Metrics, h.sources(), named("metrics"))
 		d.doors = append(d.doors, server)

@@ -22,6 +22,7 @@ type foreground struct {
 	level string
 	log   *slog.Logger
 
+	dir   string        // for as long as the daemon runs: its children may be killed, and leave nothing
 	child *exec.Cmd     // owned by the goroutine of supervisor.Client.Run
 	ended chan struct{} // closed when child has been waited for
 }
@@ -29,18 +30,12 @@ type foreground struct {
 // dial starts a supervisor, after the end of the one before, and connects to it.
 func (f *foreground) dial(ctx context.Context) (*net.UnixConn, error) {
 	f.end(quick)
-	dir, err := os.MkdirTemp("", "dispatcherd-")
-	if err != nil {
-		return nil, err
-	}
-	// The name is needed only until both sides are connected.
-	defer os.RemoveAll(dir)
-	addr := &net.UnixAddr{Name: filepath.Join(dir, "supervisor.sock"), Net: "unixpacket"}
+	addr := &net.UnixAddr{Name: filepath.Join(f.dir, "supervisor.sock"), Net: "unixpacket"}
 	listener, err := net.ListenUnix("unixpacket", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen for the supervisor: %w", err)
 	}
-	defer listener.Close()
+	defer listener.Close() // which removes the name: both sides are connected by then
 	if err := f.start(listener); err != nil {
 		return nil, fmt.Errorf("start the supervisor: %w", err)
 	}
@@ -60,7 +55,8 @@ func (f *foreground) start(listener *net.UnixListener) error {
 		return err
 	}
 	defer file.Close()
-	cmd := exec.Command(selfExe, "supervisor", "--listen-fd", "3", "--exit-with-daemon", "--log-level", f.level)
+	cmd := exec.Command(selfExe, "supervisor", "--listen-fd", "3", "--exit-with-daemon",
+		"--runtime-dir", filepath.Join(f.dir, "python"), "--log-level", f.level)
 	cmd.Args[0] = "dispatcherd"
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{file}
@@ -69,12 +65,12 @@ func (f *foreground) start(listener *net.UnixListener) error {
 		return err
 	}
 	f.child, f.ended = cmd, make(chan struct{})
-	go f.wait(cmd, f.ended)
+	go f.reap(cmd, f.ended)
 	return nil
 }
 
-// wait reaps the child; end waits for it.
-func (f *foreground) wait(cmd *exec.Cmd, ended chan struct{}) {
+// reap waits for the child's process; end waits for reap.
+func (f *foreground) reap(cmd *exec.Cmd, ended chan struct{}) {
 	defer close(ended)
 	err := cmd.Wait()
 	var exit *exec.ExitError
@@ -85,24 +81,41 @@ func (f *foreground) wait(cmd *exec.Cmd, ended chan struct{}) {
 
 // holding adds the end of the child to the end of the client.
 func (f *foreground) holding(client func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) error {
+	return func(ctx context.Context) (err error) {
+		if f.dir, err = os.MkdirTemp("", "dispatcherd-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(f.dir)
 		defer f.end(quick)
 		return client(ctx)
 	}
 }
 
-// end waits for the child, which leaves by itself when the connection is gone,
-// and kills it if it does not.
+// end waits for the child, which leaves by itself when the connection is gone. One
+// that still has workers is told to kill them, and is killed if that does not help.
 func (f *foreground) end(bound time.Duration) {
 	if f.child == nil {
 		return
 	}
+	for _, signals := range [][]os.Signal{{syscall.SIGTERM, syscall.SIGTERM}, {syscall.SIGKILL}} {
+		if f.wait(bound) {
+			break
+		}
+		f.log.Error("supervisor does not end", "pid", f.child.Process.Pid, "signal", signals[0].String())
+		for _, s := range signals {
+			_ = f.child.Process.Signal(s) // it can only have ended meanwhile
+		}
+	}
+	<-f.ended
+	f.child = nil
+}
+
+// wait says whether the child ends within the bound.
+func (f *foreground) wait(bound time.Duration) bool {
 	select {
 	case <-f.ended:
+		return true
 	case <-time.After(bound):
-		f.log.Error("supervisor does not end and is killed", "pid", f.child.Process.Pid)
-		_ = f.child.Process.Kill() // it can only have ended meanwhile
-		<-f.ended
+		return false
 	}
-	f.child = nil
 }

@@ -70,10 +70,20 @@ func (h *house) stopTaking(ctx context.Context) {
 	_ = h.dispatcher.StopTaking(ctx)
 }
 
+// rejected counts the messages that were dropped, by whoever saw first what was
+// wrong with them.
+func (h *house) rejected() uint64 {
+	n := h.intake.rejected.Load()
+	for _, s := range h.all {
+		n += s.Rejected()
+	}
+	return n
+}
+
 // sources is where the metrics come from.
 func (h *house) sources() metrics.Sources {
 	return metrics.Sources{
-		Received: h.intake.received.Load, Controls: h.intake.controls.Load, Rejected: h.intake.rejected.Load,
+		Received: h.intake.received.Load, Controls: h.intake.controls.Load, Rejected: h.rejected,
 		Tasks: func() (dispatch.Stats, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()

@@ -28,14 +28,17 @@ type intake struct {
 	dispatcher *dispatch.Dispatcher
 	commands   *commands.Table // set before the first source runs
 	log        *slog.Logger
-	waiters    sync.WaitGroup // replies that wait for the end of a task
-	expire     chan struct{}  // buffered 1: an expiry may be due earlier
+	expire     chan struct{} // buffered 1: an expiry may be due earlier
 
 	received, controls, rejected atomic.Uint64
 	stopping                     atomic.Bool
 
 	mu        sync.Mutex // guards assembler
 	assembler *message.Assembler
+
+	ending  sync.RWMutex // held for reading to add to waiters; guards ended
+	waiters sync.WaitGroup
+	ended   bool // every accepted task has ended, and nothing is added any more
 }
 
 func newIntake(nodeID string, d *dispatch.Dispatcher, log *slog.Logger) *intake {
@@ -134,7 +137,7 @@ func (in *intake) control(ctx context.Context, i Incoming, m *message.Message) {
 		return
 	}
 	release := i.Hold()
-	in.waiters.Go(func() {
+	in.later(func() {
 		defer release()
 		select {
 		case e := <-answer.Ended:
@@ -142,6 +145,18 @@ func (in *intake) control(ctx context.Context, i Incoming, m *message.Message) {
 		case <-ctx.Done():
 		}
 	})
+}
+
+// later sends a reply that may have to wait for the end of a task. When no task
+// is left it has nothing to wait for.
+func (in *intake) later(send func()) {
+	in.ending.RLock()
+	defer in.ending.RUnlock()
+	if in.ended {
+		send()
+		return
+	}
+	in.waiters.Go(send)
 }
 
 func (in *intake) reply(ctx context.Context, i Incoming, m *message.Message, reply map[string]any) {
@@ -152,9 +167,12 @@ func (in *intake) reply(ctx context.Context, i Incoming, m *message.Message, rep
 }
 
 // awaitReplies holds the way back open until those who wait for the end of a
-// task have been answered.
+// task have been answered. It is stopped after the dispatcher.
 func (in *intake) awaitReplies(ctx context.Context) error {
 	<-ctx.Done()
+	in.ending.Lock()
+	in.ended = true
+	in.ending.Unlock()
 	in.waiters.Wait()
 	return nil
 }

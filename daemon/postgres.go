@@ -103,6 +103,9 @@ func (s *postgresSource) publish(ctx context.Context, r reply) {
 	}
 }
 
+// Rejected is 0: Postgres lets nothing through that is no text.
+func (s *postgresSource) Rejected() uint64 { return 0 }
+
 func (s *postgresSource) Describe() map[string]any {
 	stats := s.listener.Stats()
 	check := map[string]any{

@@ -39,6 +39,9 @@ func (s *socketSource) receive(ctx context.Context, payload []byte, channel stri
 	})
 }
 
+// Rejected counts lines that are too long, cut short or not UTF-8.
+func (s *socketSource) Rejected() uint64 { return s.server.Stats().Rejected }
+
 func (s *socketSource) Describe() map[string]any {
 	stats := s.server.Stats()
 	return map[string]any{

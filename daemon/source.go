@@ -28,4 +28,6 @@ type Source interface {
 	Run(ctx context.Context, handle func(context.Context, Incoming)) error
 	// Describe tells what the producers command shows.
 	Describe() map[string]any
+	// Rejected is how many messages it has dropped before handle could see them.
+	Rejected() uint64
 }

@@ -128,7 +128,7 @@ func TestListensAgainAfterItsBackendIsTerminated(t *testing.T) {
 
 func TestServerMayBeAbsentAtTheStartAndRestartLater(t *testing.T) {
 	t.Parallel()
-	cluster := postgres.Start(t, postgres.Options{})
+	cluster := postgres.Start(t)
 	cluster.Stop(t)
 	l := listen(t, configFor(&cluster.Database, "jobs"))
 	first := l.log.await(t, saidAbsent, 1)

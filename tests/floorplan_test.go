@@ -41,7 +41,7 @@ var plan = map[string]room{
 	},
 	"daemon/config": {
 		about:   "the configuration file",
-		imports: []string{"control", "daemon/metrics", "daemon/schedule", "pgnotify", "workers", "workers/process"},
+		imports: []string{"cgroups", "control", "daemon/metrics", "daemon/schedule", "pgnotify", "workers", "workers/process"},
 		doors:   []string{"github.com/BurntSushi/toml", "golang.org/x/sys"},
 	},
 

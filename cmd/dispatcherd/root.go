@@ -110,6 +110,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		_, err := fmt.Fprintf(stdout, "%s: no problems found\n", path)
 		return err
 	}
+	outliveReader()
 	ctx, hurry, stop := signals(ctx)
 	defer stop()
 	return daemon.New(cfg, o.level, log).Run(ctx, hurry)

@@ -35,3 +35,11 @@ func signals(parent context.Context) (ctx context.Context, hurry <-chan struct{}
 		cancel()
 	}
 }
+
+// outliveReader lets the program go on when nobody reads its standard error any
+// more: a write then fails, where it would end the process (os/signal, "SIGPIPE").
+// In "dispatcherd 2>&1 | tee log" Ctrl-C ends tee first, and the tasks have yet
+// to be ended in order. Children get the system's default back.
+func outliveReader() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+}

@@ -29,6 +29,7 @@ how workers are started. Tasks and results do not pass through it.`,
 		},
 	}
 	cmd.Flags().UintVar(&fd, "listen-fd", 3, "`NUMBER` of the descriptor that listens for the daemon")
+	cmd.Flags().StringVar(&cfg.RuntimeDir, "runtime-dir", "", "`DIRECTORY` for the Python files (default: a temporary one)")
 	cmd.Flags().BoolVar(&cfg.ExitWithDaemon, "exit-with-daemon", false, "end, after the running tasks, when the daemon is gone")
 	return cmd
 }
@@ -49,7 +50,6 @@ func hold(ctx context.Context, cfg supervisor.Config, fd uint, level string, std
 	if !ok {
 		return fmt.Errorf("descriptor %d listens on %s, not on a unix socket", fd, listener.Addr().Network())
 	}
-	ctx, _, stop := signals(ctx)
-	defer stop()
+	outliveReader()
 	return supervisor.NewSupervisor(cfg, unix, log.With("part", "supervisor")).Run(ctx)
 }

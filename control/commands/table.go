@@ -76,11 +76,16 @@ func NewTable(t Tasks, w Workers, s Service) *Table {
 	return &Table{tasks: t, workers: w, service: s}
 }
 
+var errNoName = errors.New("control must be a string, the name of a command")
+
 // Do carries out the command of that name. Whatever goes wrong is in the
 // reply, under "error".
 func (t *Table) Do(ctx context.Context, name string, c Call) Answer {
 	do, ok := table[name]
-	if !ok {
+	switch {
+	case name == "": // which also stands for whatever is no string
+		return failed(errNoName)
+	case !ok:
 		return Answer{Reply: map[string]any{"error": "No control method " + name}}
 	}
 	answer, err := do(t, ctx, c)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"dispatcherd/cgroups"
 	"dispatcherd/control"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/schedule"
@@ -129,7 +130,7 @@ func newDocument() *document {
 // config drops the optional sections that the file does not have.
 func (d *document) config(has outline) Config {
 	c := Config{
-		Version: d.Version, NodeID: d.NodeID, Pool: d.Pool.WithCPUs(CPUs()), Worker: d.Worker,
+		Version: d.Version, NodeID: d.NodeID, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
 		Socket: d.Brokers.Socket, Schedule: d.Config,
 	}
 	if has.line("brokers.pg_notify") > 0 {

@@ -86,8 +86,8 @@ func TestTCPAsksForThePassword(t *testing.T) {
 
 func TestRestartKeepsDataAndPlace(t *testing.T) {
 	t.Parallel()
-	c := Start(t, Options{TCP: true})
-	before := c.TCPConnInfo()
+	c := Start(t)
+	before := c.ConnInfo()
 	c.Exec(t, "CREATE TABLE notes ()")
 	c.Stop(t)
 	if conn, err := net.Dial("unix", c.Socket()); err == nil {
@@ -95,8 +95,8 @@ func TestRestartKeepsDataAndPlace(t *testing.T) {
 		t.Error("a stopped server takes connections")
 	}
 	c.Start(t)
-	if got := c.Exec(t, "SELECT count(*) FROM pg_tables WHERE tablename = 'notes'"); got != "1" || c.TCPConnInfo() != before {
-		t.Errorf("after the restart: %s tables at %s, want 1 at %s", got, c.TCPConnInfo(), before)
+	if got := c.Exec(t, "SELECT count(*) FROM pg_tables WHERE tablename = 'notes'"); got != "1" || c.ConnInfo() != before {
+		t.Errorf("after the restart: %s tables at %s, want 1 at %s", got, c.ConnInfo(), before)
 	}
 	c.Restart(t)
 	c.Exec(t, "DROP TABLE notes")
@@ -210,7 +210,7 @@ func awaitEnd(t *testing.T, name string, fd int) {
 
 func TestServerThatCannotStartSaysWhy(t *testing.T) {
 	t.Parallel()
-	c := Start(t, Options{})
+	c := Start(t)
 	c.Stop(t)
 	if err := os.Remove(filepath.Join(c.data(), "PG_VERSION")); err != nil {
 		t.Fatal(err)
@@ -252,7 +252,7 @@ func TestMissingServerIsNamedInOneLine(t *testing.T) {
 			r := &recorder{TB: t}
 			func() {
 				defer func() { _ = recover() }()
-				Start(r, Options{})
+				Start(r)
 			}()
 			got = r.outcome
 		})

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// Start returns a cluster that ends with the test. Without a PostgreSQL server the test is skipped, or
+// Start returns a cluster, with a socket only, that ends with the test. Without a PostgreSQL server the test is skipped, or
 // fails if DISPATCHERD_TEST_REQUIRE=1.
-func Start(t testing.TB, o Options) *Cluster {
+func Start(t testing.TB) *Cluster {
 	t.Helper()
-	c, err := Open(o)
+	c, err := Open(Options{})
 	if err != nil {
 		absent(t, err)
 	}

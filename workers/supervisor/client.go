@@ -110,7 +110,7 @@ func redialDelay(attempt int) time.Duration {
 		return 0
 	}
 	delay := min(firstRedial<<min(attempt-1, 10), lastRedial)
-	return delay*3/4 + rand.N(delay/2) //nolint:gosec // no secret
+	return delay*3/4 + rand.N(delay/2) // no secret
 }
 
 // report logs why the connection is gone, unless that was said before.
@@ -138,8 +138,8 @@ func (c *Client) connect(ctx context.Context) error {
 	defer context.AfterFunc(ctx, link.close)()
 	defer c.lose()
 
-	link.send(packet{Op: opHello, Hello: c.hello()}) //nolint:errcheck // receive meets the same end
-	raw.SetReadDeadline(time.Now().Add(welcomeTime)) //nolint:errcheck // likewise
+	link.send(packet{Op: opHello, Hello: c.hello()}) // receive meets the same end
+	raw.SetReadDeadline(time.Now().Add(welcomeTime)) // likewise
 	for {
 		p, files, err := link.receive()
 		if err != nil {
@@ -191,7 +191,7 @@ func (c *Client) welcomed(link *conn, w *welcome) error {
 	if err := link.raw.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("connection to the supervisor: %w", err)
 	}
-	link.send(packet{Op: opSpec, Spec: &c.spec}) //nolint:errcheck // receive meets the same end
+	link.send(packet{Op: opSpec, Spec: &c.spec}) // receive meets the same end
 	c.mu.Lock()
 	if c.info.PID != 0 && c.info.PID != w.PID {
 		c.info.Restarts++

@@ -92,7 +92,7 @@ func (c *conn) receive() (packet, []*os.File, error) {
 
 // finish lets run send what is queued, within the time given, and end.
 func (c *conn) finish(within time.Duration) {
-	c.raw.SetWriteDeadline(time.Now().Add(within)) //nolint:errcheck // of a closed connection
+	c.raw.SetWriteDeadline(time.Now().Add(within)) // of a closed connection
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ending = true

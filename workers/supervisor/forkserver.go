@@ -180,7 +180,7 @@ func (f *forkServer) spawn(ctx context.Context, python, entry string, iso *isola
 	}
 	ended := f.reaper.register(f.pid, func() { f.cage.dying(f.pid) })
 	if err := f.cage.add(f.pid); err != nil && !errors.Is(err, unix.ESRCH) {
-		f.reaper.signal(f.pid, unix.SIGKILL) //nolint:errcheck // it has ended, then
+		f.reaper.signal(f.pid, unix.SIGKILL) // it has ended, then
 		exit := <-ended
 		return nil, errors.Join(err, f.bury(ctx, &exit))
 	}
@@ -205,7 +205,7 @@ func (f *forkServer) live(ctx context.Context, out output, ended <-chan Exit) {
 	// All of these end with the process, unless another one holds them too.
 	soon := time.Now().Add(time.Second)
 	for _, end := range []interface{ SetReadDeadline(time.Time) error }{f.raw, out.stdout, out.stderr} {
-		end.SetReadDeadline(soon) //nolint:errcheck // of a closed one
+		end.SetReadDeadline(soon) // of a closed one
 	}
 	wg.Wait()
 	f.raw.Close()
@@ -225,7 +225,7 @@ func (f *forkServer) live(ctx context.Context, out output, ended <-chan Exit) {
 // stop ends the process and waits until nothing is left of it. It leaves by
 // itself when its socket ends, unless it is busy with an import.
 func (f *forkServer) stop() {
-	f.raw.CloseWrite() //nolint:errcheck // it is closed when the process has ended
+	f.raw.CloseWrite() // it is closed when the process has ended
 	timer := time.NewTimer(stopTime)
 	defer timer.Stop()
 	select {
@@ -249,7 +249,7 @@ func (f *forkServer) follow(ctx context.Context, file *os.File, level slog.Level
 	for {
 		line, err := lines.ReadSlice('\n')
 		if len(line) > 0 {
-			also.Write(line) //nolint:errcheck // a tail takes everything
+			also.Write(line) // a tail takes everything
 			text := strings.ToValidUTF8(strings.TrimRight(string(line), "\r\n"), "\ufffd")
 			f.log.Log(ctx, level, "fork server wrote", "line", text)
 		}

@@ -70,7 +70,7 @@ func (f *forkServer) ask(worker int, files []*os.File, answer chan forkPacket) e
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.waiting[worker] = answer
-	f.raw.SetWriteDeadline(time.Now().Add(forkTime)) //nolint:errcheck // the write says so
+	f.raw.SetWriteDeadline(time.Now().Add(forkTime)) // the write says so
 	if err := writePacket(f.raw, forkPacket{Op: "fork", Worker: worker}, files); err != nil {
 		delete(f.waiting, worker)
 		return fmt.Errorf("%w: %w", errForkServerGone, err)

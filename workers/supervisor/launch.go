@@ -18,7 +18,7 @@ func (s *Supervisor) launch(ctx context.Context, to *session, p packet) {
 	answer := packet{Op: opLaunched, ID: p.ID, Worker: p.Worker}
 	if err := s.reserve(p.Worker); err != nil {
 		answer.Error = err.Error()
-		to.conn.send(answer) //nolint:errcheck // the daemon is gone
+		to.conn.send(answer) // the daemon is gone
 		return
 	}
 	w, err := s.start(ctx, p.Worker)
@@ -32,7 +32,7 @@ func (s *Supervisor) launch(ctx context.Context, to *session, p packet) {
 	} else {
 		answer.Launched = w.describe()
 	}
-	to.conn.send(answer, files...) //nolint:errcheck // the daemon is gone: the drain has the worker
+	to.conn.send(answer, files...) // the daemon is gone: the drain has the worker
 	if w == nil {
 		return
 	}
@@ -102,12 +102,12 @@ func (s *Supervisor) forkOnce(ctx context.Context, w *worker, theirs ends) error
 	w.ended = s.reaper.register(pid, func() { w.cage.dying(pid) })
 	w.PID = pid
 	if err := s.admitPID(w); err != nil {
-		s.reaper.signal(pid, unix.SIGKILL) //nolint:errcheck // it has ended, then
+		s.reaper.signal(pid, unix.SIGKILL) // it has ended, then
 		<-w.ended
 		return fmt.Errorf("start worker %d: %w", w.id, err)
 	}
 	s.nursery.proved()
-	goAhead.Write([]byte{1}) //nolint:errcheck // it has ended, then, which is told as for any other
+	goAhead.Write([]byte{1}) // it has ended, then, which is told as for any other
 	return nil
 }
 
@@ -167,7 +167,7 @@ func (s *Supervisor) watch(ctx context.Context, w *worker) {
 	w.release(drainedTime)
 	w.ends.close()
 	if to != nil {
-		to.conn.send(packet{Op: opExited, Worker: w.id, Exit: &exit}) //nolint:errcheck // the daemon is gone
+		to.conn.send(packet{Op: opExited, Worker: w.id, Exit: &exit}) // the daemon is gone
 	}
 	if to == nil || stage != stageNone {
 		level := slog.LevelInfo

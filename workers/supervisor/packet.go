@@ -45,7 +45,7 @@ func writePacket(raw *net.UnixConn, v any, files []*os.File) error {
 func rawFD(f *os.File) int {
 	fd := -1
 	if conn, err := f.SyscallConn(); err == nil {
-		conn.Control(func(raw uintptr) { fd = int(raw) }) //nolint:errcheck // a closed file leaves -1, which the kernel refuses
+		conn.Control(func(raw uintptr) { fd = int(raw) }) // a closed file leaves -1, which the kernel refuses
 	}
 	return fd
 }
@@ -146,6 +146,6 @@ func pipe(name string) (r, w *os.File, err error) {
 // nonblocking hands fd to the runtime's poller, so that deadlines and Close
 // reach a goroutine that reads from it.
 func nonblocking(fd int, name string) *os.File {
-	unix.SetNonblock(fd, true) //nolint:errcheck // fails for a bad descriptor only, and then so does every use of it
+	unix.SetNonblock(fd, true) // fails for a bad descriptor only, and then so does every use of it
 	return os.NewFile(uintptr(fd), name)
 }

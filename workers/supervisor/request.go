@@ -59,7 +59,7 @@ func (c *Client) giveUp(id uint64, ch chan answer) {
 	case a := <-ch: // it has just come
 		if a.launched != nil {
 			a.launched.close()
-			c.Kill(a.launched.Worker) //nolint:errcheck // without a connection it is lost anyhow
+			c.Kill(a.launched.Worker) // without a connection it is lost anyhow
 		}
 	default: // launched finds nobody waiting
 	}
@@ -77,7 +77,7 @@ func (c *Client) launched(link *conn, p packet, files []*os.File) {
 		ch <- answer{l, err} // buffered
 	case err == nil:
 		l.close()
-		link.send(packet{Op: opKill, Worker: p.Worker}) //nolint:errcheck // without a connection it is lost anyhow
+		link.send(packet{Op: opKill, Worker: p.Worker}) // without a connection it is lost anyhow
 	}
 }
 

@@ -67,7 +67,7 @@ func (s *Supervisor) greet(ctx context.Context, raw *net.UnixConn) {
 		}
 	}
 	s.log.Warn("connection refused", "err", err)
-	writePacket(raw, packet{Op: opRefused, Error: err.Error()}, nil) //nolint:errcheck // it is told if it listens
+	writePacket(raw, packet{Op: opRefused, Error: err.Error()}, nil) // it is told if it listens
 }
 
 // introduce finds out who calls, and whether we speak the same language.
@@ -79,7 +79,7 @@ func (s *Supervisor) introduce(c *conn) (*hello, error) {
 	if uid != s.cfg.DaemonUID {
 		return nil, fmt.Errorf("process %d of user %d may not connect, only user %d", pid, uid, s.cfg.DaemonUID)
 	}
-	c.raw.SetDeadline(time.Now().Add(helloTime)) //nolint:errcheck // the read says so
+	c.raw.SetDeadline(time.Now().Add(helloTime)) // the read says so
 	p, files, err := c.receive()
 	closeAll(files)
 	if err != nil {
@@ -154,7 +154,7 @@ func (s *Supervisor) welcome(ctx context.Context, to *session, h *hello) {
 	for _, w := range s.living() {
 		s.handOver(to, w)
 	}
-	to.conn.send(packet{Op: opWelcome, Welcome: &welcome{ //nolint:errcheck // requests meets the same end
+	to.conn.send(packet{Op: opWelcome, Welcome: &welcome{ // requests meets the same end
 		Version: wireVersion, MinVersion: minVersion, PID: s.pid, Isolation: s.iso.String(), Tree: s.iso.path(),
 	}})
 	s.log.Info("daemon has connected", "daemon", to.pid, "isolation", s.iso.String())
@@ -177,7 +177,7 @@ func (s *Supervisor) handOver(to *session, w *worker) {
 		s.log.Error("worker could not be handed over", "worker", w.id, "pid", w.PID, "err", err)
 		return
 	}
-	to.conn.send(packet{Op: opInherited, Worker: w.id, Launched: w.describe()}, files...) //nolint:errcheck // likewise
+	to.conn.send(packet{Op: opInherited, Worker: w.id, Launched: w.describe()}, files...) // likewise
 }
 
 // settleDown makes the tree and ends what is in it, or does without one.
@@ -230,7 +230,7 @@ func (s *Supervisor) takeSpec(ctx context.Context, to *session, p packet) {
 		err = p.Spec.check()
 	}
 	if err != nil {
-		to.conn.send(packet{Op: opRefused, Error: err.Error()}) //nolint:errcheck // the next read says so
+		to.conn.send(packet{Op: opRefused, Error: err.Error()}) // the next read says so
 		return
 	}
 	s.nursery.use(ctx, *p.Spec)
@@ -263,6 +263,6 @@ func (s *Supervisor) forkState(info forkInfo) {
 	defer s.mu.Unlock()
 	s.forks = info
 	if s.session != nil {
-		s.session.conn.send(packet{Op: opForks, ForkServer: &info}) //nolint:errcheck // the daemon is gone
+		s.session.conn.send(packet{Op: opForks, ForkServer: &info}) // the daemon is gone
 	}
 }

@@ -158,7 +158,7 @@ func (s *Supervisor) install() (remove func(), err error) {
 
 // open755 lets everybody read dir, whatever the umask: python may run as another user.
 func open755(dir string) error {
-	return os.Chmod(dir, 0o755) //nolint:gosec // nothing in it is secret
+	return os.Chmod(dir, 0o755) // nothing in it is secret
 }
 
 // untilEnd returns when there is a reason to end.

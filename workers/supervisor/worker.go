@@ -70,21 +70,21 @@ const (
 // is not there. What it sends about its tasks is thrown away if results is set,
 // and otherwise waits for the next daemon.
 func (w *worker) absorb(results bool) {
-	w.absorbing.Go(func() { io.Copy(&w.output, w.ends.stdout) }) //nolint:errcheck // ends with the pipe or its deadline
-	w.absorbing.Go(func() { io.Copy(&w.output, w.ends.stderr) }) //nolint:errcheck // likewise
+	w.absorbing.Go(func() { io.Copy(&w.output, w.ends.stdout) }) // ends with the pipe or its deadline
+	w.absorbing.Go(func() { io.Copy(&w.output, w.ends.stderr) }) // likewise
 	if results {
-		w.absorbing.Go(func() { io.Copy(io.Discard, w.ends.socket) }) //nolint:errcheck // likewise
+		w.absorbing.Go(func() { io.Copy(io.Discard, w.ends.socket) }) // likewise
 	}
 }
 
 // release ends absorb, within the time given unless the worker's ends are closed before.
 func (w *worker) release(within time.Duration) {
 	for _, f := range w.ends.files() {
-		f.SetReadDeadline(time.Now().Add(within)) //nolint:errcheck // they are ours and have deadlines
+		f.SetReadDeadline(time.Now().Add(within)) // they are ours and have deadlines
 	}
 	w.absorbing.Wait()
 	for _, f := range w.ends.files() {
-		f.SetReadDeadline(time.Time{}) //nolint:errcheck // likewise
+		f.SetReadDeadline(time.Time{}) // likewise
 	}
 }
 
@@ -107,8 +107,8 @@ func (w *worker) tell(kind byte, seq uint64) {
 	if err != nil {
 		return
 	}
-	conn.Write(func(fd uintptr) bool { //nolint:errcheck // one try: the grace is bounded anyhow
-		unix.SendmsgN(int(fd), frame, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) //nolint:errcheck // likewise
+	conn.Write(func(fd uintptr) bool { // one try: the grace is bounded anyhow
+		unix.SendmsgN(int(fd), frame, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) // likewise
 		return true
 	})
 }

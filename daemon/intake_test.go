@@ -1,0 +1,206 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"dispatcherd/control/commands"
+	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/message"
+	"dispatcherd/workers"
+)
+
+// desk is an intake before a dispatcher whose runner never has a free worker, so
+// that everything accepted can be looked at.
+type desk struct {
+	*intake
+	t   *testing.T
+	log *bytes.Buffer
+}
+
+type busyRunner struct{}
+
+func (busyRunner) TryRun(uint64, *message.Message) (worker int, ok bool) { return 0, false }
+func (busyRunner) Waiting(int)                                           {}
+func (busyRunner) Cancel(uint64)                                         {}
+
+// nobody is the service behind the commands of a desk.
+type nobody struct{ *intake }
+
+func (n nobody) Submit(_ context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
+	return n.submit(m, "", watch)
+}
+func (nobody) Main() (received, controls uint64) { return 0, 0 }
+func (nobody) Producers() map[string]any         { return nil }
+func (nobody) Supervisor() map[string]any        { return nil }
+func (nobody) Workers() []workers.Info           { return nil }
+func (nobody) Stats() workers.Stats              { return workers.Stats{} }
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	log := &bytes.Buffer{}
+	logger := slog.New(slog.NewTextHandler(log, nil))
+	d := dispatch.New(busyRunner{}, slog.New(slog.DiscardHandler))
+	in := newIntake("node", d, logger)
+	in.commands = commands.NewTable(d, nobody{in}, nobody{in})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := d.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(func() {
+		cancel()
+		running.Wait()
+		in.waiters.Wait()
+	})
+	return &desk{intake: in, t: t, log: log}
+}
+
+// bring hands a payload in and returns what was replied.
+func (d *desk) bring(payload string) (replies []string) {
+	d.t.Helper()
+	d.handle(d.t.Context(), Incoming{
+		Payload: []byte(payload), Channel: "c",
+		Reply: func(_ context.Context, _ string, text []byte) error {
+			replies = append(replies, string(text))
+			return nil
+		},
+		Hold: func() func() { return func() {} },
+	})
+	return replies
+}
+
+// bodies are the messages of the tasks that were accepted.
+func (d *desk) bodies() (bodies []string) {
+	d.t.Helper()
+	entries, err := d.dispatcher.Tasks(d.t.Context(), dispatch.Filter{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, e := range entries {
+		bodies = append(bodies, string(e.Message.Body))
+	}
+	return bodies
+}
+
+func TestTaskGetsItsChannelAndAUUIDIfItHasNone(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.bring(`{"task": "a.b", "uuid": "mine"}`)
+	d.bring(`{"task": "a.b", "channel": "forged"}`)
+	d.bring(`bare.name`)
+	want := []string{
+		`{"task": "a.b", "uuid": "mine", "channel": "c"}`,
+		`{"task": "a.b", "channel": "c", "uuid": "internal-1"}`,
+		`{"task": "bare.name", "uuid": "internal-2", "channel": "c"}`,
+	}
+	got := d.bodies()
+	for i := range got {
+		v, err := message.Decode([]byte(got[i]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := message.Decode([]byte(want[i]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(message.Encode(v), message.Encode(w)) {
+			t.Errorf("task %d is %s, want %s", i, got[i], want[i])
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d tasks, want %d", len(got), len(want))
+	}
+}
+
+func TestBadPayloadsAreOneCountedLineEachAndHarmNothing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	bad := []string{
+		`[1]`, `5`, `null`, `"text"`, `{"task": "a.b", "timeout": "secret"}`, `{"task": "a.b", "delay": [1]}`,
+		"\xff\xfe", `{"__dispatcherd_chunk__": "v9"}`, `{"__dispatcherd_chunk__": "v1", "message_id": 5}`,
+	}
+	for _, payload := range bad {
+		if replies := d.bring(payload); len(replies) != 0 {
+			t.Errorf("%q was answered: %q", payload, replies)
+		}
+	}
+	if n := d.rejected.Load(); n != uint64(len(bad)) {
+		t.Errorf("%d payloads were counted, want %d", n, len(bad))
+	}
+	if lines := strings.Count(d.log.String(), "message is dropped"); lines != len(bad) {
+		t.Errorf("%d lines were logged, want %d:\n%s", lines, len(bad), d.log)
+	}
+	if strings.Contains(d.log.String(), "secret") {
+		t.Errorf("the log holds a value:\n%s", d.log)
+	}
+	d.bring(`{"task": "a.b"}`)
+	if got := d.bodies(); len(got) != 1 {
+		t.Errorf("the task after them was not accepted: %q", got)
+	}
+}
+
+func TestControlIsAnsweredOnlyIfAReplyIsWanted(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	if replies := d.bring(`{"control": "alive"}`); len(replies) != 0 {
+		t.Errorf("a request without reply_to was answered: %q", replies)
+	}
+	for payload, want := range map[string]string{
+		`{"control": "alive", "reply_to": "x"}`:   `{"node_id": "node"}`,
+		`{"control": "logging", "reply_to": "x"}`: `{"error": "No control method logging", "node_id": "node"}`,
+		`{"control": null, "reply_to": "x"}`:      `{"error": "control must be a string, the name of a command", "node_id": "node"}`,
+	} {
+		if replies := d.bring(payload); len(replies) != 1 || replies[0] != want {
+			t.Errorf("%s was answered %q, want %s", payload, replies, want)
+		}
+	}
+	if n := d.controls.Load(); n != 4 {
+		t.Errorf("%d control requests were counted, want 4", n)
+	}
+}
+
+func TestChunksInAnyOrderAreOneTask(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	text := fmt.Sprintf(`{"task": "a.b", "uuid": "u", "args": [%q]}`, strings.Repeat("ü", 5000))
+	parts, err := message.Split([]byte(text), 1024)
+	if err != nil || len(parts) < 3 {
+		t.Fatalf("%d parts, %v", len(parts), err)
+	}
+	for i := len(parts) - 1; i >= 0; i-- {
+		d.bring(string(parts[i]))
+	}
+	if got := d.bodies(); len(got) != 1 || !strings.Contains(got[0], "üüü") {
+		t.Errorf("%d tasks came of the chunks, want one", len(got))
+	}
+	if n := d.received.Load(); n != 1 {
+		t.Errorf("%d messages were counted, want 1", n)
+	}
+}
+
+func TestTasksAreRefusedOnceTheServiceStops(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.stop()
+	d.bring(`{"task": "a.b"}`)
+	replies := d.bring(`{"control": "run", "reply_to": "x", "control_data": {"task": "a.b"}}`)
+	want := `{"error": "task is not accepted: the service is stopping", "node_id": "node"}`
+	if len(replies) != 1 || replies[0] != want {
+		t.Errorf("run was answered %q, want %s", replies, want)
+	}
+	if got := d.bodies(); len(got) != 0 {
+		t.Errorf("tasks were accepted: %q", got)
+	}
+	if err := d.Submit(t.Context(), &message.Message{}); !errors.Is(err, errStopping) {
+		t.Errorf("Submit = %v, want %v", err, errStopping)
+	}
+}

@@ -1,0 +1,127 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sessionRounds bounds how often the session is searched for processes that
+// were forked while it was searched.
+const sessionRounds = 16
+
+// sessionCage is a session whose leader is the worker. A process that makes a
+// session of its own gets away; that is what cgroups are for.
+type sessionCage struct {
+	reaper *reaper
+	leader int
+	left   []int // pidfds of the processes that outlived the leader
+	failed error
+}
+
+func (c *sessionCage) path() string { return "" }
+
+func (c *sessionCage) add(pid int) error {
+	c.leader = pid
+	return nil
+}
+
+// kill ends the leader's process group. When the leader ends, dying ends the
+// other groups of its session.
+func (c *sessionCage) kill() error {
+	err := c.reaper.signal(-c.leader, unix.SIGKILL)
+	if errors.Is(err, errEnded) || errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	return err
+}
+
+// dying kills the rest of the session. The number of the session cannot be
+// another's: its leader is not reaped yet.
+func (c *sessionCage) dying(leader int) {
+	seen := map[int]bool{leader: true}
+	for range sessionRounds {
+		members, err := sessionMembers(leader)
+		if err != nil {
+			c.failed = err
+			return
+		}
+		found := false
+		for _, pid := range members {
+			if !seen[pid] {
+				seen[pid], found = true, true
+				c.killMember(pid, leader)
+			}
+		}
+		if !found {
+			return
+		}
+	}
+}
+
+// killMember sends the signal to the process that was looked at, not to a later
+// one of its number, where the kernel has pidfds (5.3).
+func (c *sessionCage) killMember(pid, session int) {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ENOSYS) {
+		c.failed = unix.Kill(pid, unix.SIGKILL)
+		return
+	}
+	if err != nil {
+		return // it has ended
+	}
+	stat, err := readStat(pid)
+	if err == nil && stat.session == session {
+		err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
+	if err == nil && stat.session == session {
+		c.left = append(c.left, fd)
+		return
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ESRCH) {
+		c.failed = err
+	}
+	unix.Close(fd)
+}
+
+func (c *sessionCage) bury(ctx context.Context, exit *Exit) error {
+	defer c.close()
+	exit.Survivors = len(c.left)
+	for _, fd := range c.left {
+		if err := waitPidfd(ctx, fd); err != nil {
+			return fmt.Errorf("wait for the rest of session %d: %w", c.leader, err)
+		}
+	}
+	return c.failed
+}
+
+func (c *sessionCage) close() {
+	for _, fd := range c.left {
+		unix.Close(fd)
+	}
+	c.left = nil
+}
+
+// waitPidfd waits until the process has ended: its pidfd becomes readable.
+func waitPidfd(ctx context.Context, fd int) error {
+	for {
+		left := time.Hour
+		if deadline, ok := ctx.Deadline(); ok {
+			left = time.Until(deadline)
+		}
+		if left <= 0 || ctx.Err() != nil {
+			return context.DeadlineExceeded
+		}
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds())+1)
+		if n > 0 {
+			return nil
+		}
+		if err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
