@@ -21,39 +21,39 @@ import (
 // level, as text.
 func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
 	d := &Daemon{cfg: cfg, log: log}
-	h := &house{cfg: cfg}
+	s := &service{cfg: cfg}
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
 	child := &foreground{level: level, log: named("supervisor")}
 	spec := cfg.Worker.Spec(1, cfg.Pool.CancelGrace, cfg.Pool.ShutdownGrace)
-	h.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, named("supervisor"))
-	h.pool = workers.NewPool(cfg.Pool, process.NewLauncher(h.client, named("worker")), named("pool"))
-	run := &runner{pool: h.pool, log: named("runner")}
-	h.dispatcher = dispatch.New(run, named("dispatcher"))
-	run.dispatcher = h.dispatcher
-	h.intake = newIntake(cfg.NodeID, h.dispatcher, named("intake"))
-	h.scheduler = schedule.New(cfg.Schedule, h.intake, named("schedule"))
-	table := commands.NewTable(h.dispatcher, h.pool, h)
-	run.commands, h.intake.commands = table, table
-	d.house, d.hurry = h, h.pool.Hurry
+	s.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, named("supervisor"))
+	s.pool = workers.NewPool(cfg.Pool, process.NewLauncher(s.client, named("worker")), named("pool"))
+	run := &runner{pool: s.pool, log: named("runner")}
+	s.dispatcher = dispatch.New(run, named("dispatcher"))
+	run.dispatcher = s.dispatcher
+	s.intake = newIntake(cfg.NodeID, s.dispatcher, named("intake"))
+	s.scheduler = schedule.New(cfg.Schedule, s.intake, named("schedule"))
+	table := commands.NewTable(s.dispatcher, s.pool, s)
+	run.commands, s.intake.commands = table, table
+	d.hurry = s.pool.Hurry
 
-	d.add("supervisor", child.holding(h.client.Run), 4*quick)
+	d.add("supervisor", child.holding(s.client.Run), 4*quick)
 	if cfg.Metrics != nil {
-		server := metrics.NewServer(*cfg.Metrics, h.sources(), named("metrics"))
+		server := metrics.NewServer(*cfg.Metrics, s.figures(), named("metrics"))
 		d.doors = append(d.doors, server)
 		d.add("metrics", server.Run, quick)
 	}
-	d.socket(h, named("socket"))
-	pg := d.postgres(h, named("postgres"))
-	d.add("replies", h.intake.awaitReplies, quick)
-	d.add("dispatcher", h.dispatcher.Run, quick)
+	d.socket(s, named("socket"))
+	pg := d.postgres(s, named("postgres"))
+	d.add("replies", s.intake.awaitReplies, quick)
+	d.add("dispatcher", s.dispatcher.Run, quick)
 	d.add("runner", run.run, quick)
 	d.parts = append(d.parts, part{
-		name: "pool", run: h.pool.Run, halt: h.stopTaking,
+		name: "pool", run: s.pool.Run, halt: s.stopTaking,
 		bound: cfg.Pool.ShutdownGrace + cfg.Pool.CancelGrace + 4*quick,
 	})
-	d.add("intake", h.intake.run, quick)
-	d.add("scheduler", h.scheduler.Run, quick)
+	d.add("intake", s.intake.run, quick)
+	d.add("scheduler", s.scheduler.Run, quick)
 	if pg != nil {
 		d.add("listener", pg, quick)
 	}
@@ -65,24 +65,24 @@ func (d *Daemon) add(name string, run func(context.Context) error, bound time.Du
 }
 
 // socket adds the control socket, which is still answered during a drain.
-func (d *Daemon) socket(h *house, log *slog.Logger) {
+func (d *Daemon) socket(s *service, log *slog.Logger) {
 	if d.cfg.Socket.Path == "" {
 		return
 	}
-	s := newSocketSource(d.cfg.Socket, log)
-	h.all = append(h.all, s)
-	d.doors = append(d.doors, s.server)
-	d.add("socket", func(ctx context.Context) error { return s.Run(ctx, h.intake.handle) }, quick)
+	source := newSocketSource(d.cfg.Socket, log)
+	s.sources = append(s.sources, source)
+	d.doors = append(d.doors, source.server)
+	d.add("socket", func(ctx context.Context) error { return source.Run(ctx, s.intake.handle) }, quick)
 }
 
 // postgres adds the publisher of replies and returns the listener, which is
 // started last and stopped first.
-func (d *Daemon) postgres(h *house, log *slog.Logger) (listen func(context.Context) error) {
+func (d *Daemon) postgres(s *service, log *slog.Logger) (listen func(context.Context) error) {
 	if d.cfg.PgNotify == nil {
 		return nil
 	}
-	s := newPostgresSource(*d.cfg.PgNotify, log)
-	h.all = append(h.all, s)
-	d.add("postgres replies", s.runReplies, 2*quick)
-	return func(ctx context.Context) error { return s.Run(ctx, h.intake.handle) }
+	source := newPostgresSource(*d.cfg.PgNotify, log)
+	s.sources = append(s.sources, source)
+	d.add("postgres replies", source.runReplies, 2*quick)
+	return func(ctx context.Context) error { return source.Run(ctx, s.intake.handle) }
 }

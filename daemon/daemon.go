@@ -19,7 +19,6 @@ type Daemon struct {
 	parts []part // in start order
 	hurry func()
 	doors []door
-	house *house
 }
 
 // door is what must be opened before anything is started.

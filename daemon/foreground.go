@@ -22,7 +22,7 @@ type foreground struct {
 	level string
 	log   *slog.Logger
 
-	dir   string        // for as long as the daemon runs: its children may be killed, and leave nothing
+	dir   string        // of the child, which removes it; so do we, for one that was killed
 	child *exec.Cmd     // owned by the goroutine of supervisor.Client.Run
 	ended chan struct{} // closed when child has been waited for
 }
@@ -30,6 +30,13 @@ type foreground struct {
 // dial starts a supervisor, after the end of the one before, and connects to it.
 func (f *foreground) dial(ctx context.Context) (*net.UnixConn, error) {
 	f.end(quick)
+	err := ctx.Err()
+	if err != nil {
+		return nil, err
+	}
+	if f.dir, err = os.MkdirTemp("", "dispatcherd-"); err != nil {
+		return nil, err
+	}
 	addr := &net.UnixAddr{Name: filepath.Join(f.dir, "supervisor.sock"), Net: "unixpacket"}
 	listener, err := net.ListenUnix("unixpacket", addr)
 	if err != nil {
@@ -39,11 +46,12 @@ func (f *foreground) dial(ctx context.Context) (*net.UnixConn, error) {
 	if err := f.start(listener); err != nil {
 		return nil, fmt.Errorf("start the supervisor: %w", err)
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unixpacket", addr.Name)
+	// Without ctx: it takes no time, and a child that nobody connects to would wait.
+	conn, err := net.DialUnix("unixpacket", nil, addr)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the supervisor: %w", err)
 	}
-	return conn.(*net.UnixConn), nil
+	return conn, nil
 }
 
 // start runs the supervisor with the listening socket as descriptor 3. It gets
@@ -56,7 +64,7 @@ func (f *foreground) start(listener *net.UnixListener) error {
 	}
 	defer file.Close()
 	cmd := exec.Command(selfExe, "supervisor", "--listen-fd", "3", "--exit-with-daemon",
-		"--runtime-dir", filepath.Join(f.dir, "python"), "--log-level", f.level)
+		"--runtime-dir", f.dir, "--log-level", f.level)
 	cmd.Args[0] = "dispatcherd"
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{file}
@@ -81,11 +89,7 @@ func (f *foreground) reap(cmd *exec.Cmd, ended chan struct{}) {
 
 // holding adds the end of the child to the end of the client.
 func (f *foreground) holding(client func(context.Context) error) func(context.Context) error {
-	return func(ctx context.Context) (err error) {
-		if f.dir, err = os.MkdirTemp("", "dispatcherd-"); err != nil {
-			return err
-		}
-		defer os.RemoveAll(f.dir)
+	return func(ctx context.Context) error {
 		defer f.end(quick)
 		return client(ctx)
 	}
@@ -94,6 +98,9 @@ func (f *foreground) holding(client func(context.Context) error) func(context.Co
 // end waits for the child, which leaves by itself when the connection is gone. One
 // that still has workers is told to kill them, and is killed if that does not help.
 func (f *foreground) end(bound time.Duration) {
+	if f.dir != "" {
+		defer os.RemoveAll(f.dir)
+	}
 	if f.child == nil {
 		return
 	}

@@ -26,7 +26,7 @@ func (d *Dispatcher) end(t *task, e Ended) {
 	select {
 	case t.watch <- e:
 	default:
-		d.log.Error("nobody takes the end of a watched task; this is a bug", "uuid", brief(e.UUID), "task", brief(e.Task))
+		d.log.Error("nobody takes the end of a watched task; this is a bug", "uuid", e.UUID, "task", e.Task)
 	}
 }
 
@@ -44,8 +44,8 @@ func (d *Dispatcher) logEnd(was State, e Ended) {
 	if level == slog.LevelDebug {
 		log = d.log.Debug
 	}
-	log("task ended", "worker", e.Worker, "uuid", brief(e.UUID), "task", brief(e.Task),
-		"outcome", e.Outcome, "run_seconds", e.RunTime.Seconds(), "err", brief(e.Detail))
+	log("task ended", "worker", e.Worker, "uuid", e.UUID, "task", e.Task,
+		"outcome", e.Outcome, "run_seconds", e.RunTime.Seconds(), "err", e.Detail)
 }
 
 // namedAtEnd bounds how many uuids the last log line lists.
@@ -67,7 +67,7 @@ func (d *Dispatcher) abandon() {
 		for list.first != nil {
 			t := list.first.task
 			if named < namedAtEnd {
-				uuids = append(uuids, brief(t.message.UUID))
+				uuids = append(uuids, t.message.UUID)
 				named++
 			}
 			d.end(t, Ended{Outcome: Abandoned, Detail: "the dispatcher ended while the task was " + state.String()})

@@ -77,14 +77,3 @@ func TestForgottenWatchDoesNotHoldTheLoop(t *testing.T) {
 		}
 	})
 }
-
-func TestLongTextFromOutsideIsCutInLogLines(t *testing.T) {
-	inBubble(t, 1, func(r *rig) {
-		program := "lambda: " + strings.Repeat("1 + ", 10_000) + "1"
-		r.submit(body("a", program, message.Parallel))
-		r.finish("a")
-		if n := len(r.logged.String()); n > 1000 {
-			r.Errorf("the log has %d bytes", n)
-		}
-	})
-}

@@ -53,7 +53,7 @@ func (d *Dispatcher) admit(t *task) {
 	v, known := judge(t.message.OnDuplicate, w.active > 0, w.blocked.n > 0)
 	if !known {
 		d.log.Warn("unknown on_duplicate counts as parallel",
-			"uuid", brief(t.message.UUID), "task", brief(t.message.Task), "on_duplicate", brief(string(t.message.OnDuplicate)))
+			"uuid", t.message.UUID, "task", t.message.Task, "on_duplicate", string(t.message.OnDuplicate))
 	}
 	switch v {
 	case pass:
@@ -115,7 +115,7 @@ func (d *Dispatcher) finished(e Ended) {
 	t := d.running[e.Seq]
 	if t == nil {
 		d.log.Error("a task ended that is not running; this is a bug",
-			"seq", e.Seq, "worker", e.Worker, "outcome", e.Outcome, "err", brief(e.Detail))
+			"seq", e.Seq, "worker", e.Worker, "outcome", e.Outcome, "err", e.Detail)
 		return
 	}
 	d.end(t, e)

@@ -31,12 +31,3 @@ func newTask(m *message.Message, watch chan<- Ended) *task {
 	t.place.task, t.twin.task = t, t
 	return t
 }
-
-// brief bounds text from outside (a task's name may be a whole program) for a log line.
-func brief(text string) string {
-	const limit = 200
-	if len(text) <= limit {
-		return text
-	}
-	return text[:limit] + "…"
-}

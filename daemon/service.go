@@ -14,48 +14,49 @@ import (
 	"dispatcherd/workers/supervisor"
 )
 
-// house holds the parts that answer questions.
-type house struct {
+// service is the daemon as the control commands and the metrics see it: the parts
+// that answer questions.
+type service struct {
 	cfg        *config.Config
 	client     *supervisor.Client
 	pool       *workers.Pool
 	dispatcher *dispatch.Dispatcher
 	intake     *intake
 	scheduler  *schedule.Scheduler
-	all        []Source
+	sources    []Source
 }
 
-var _ commands.Service = (*house)(nil)
+var _ commands.Service = (*service)(nil)
 
 // Submit takes a task that a control request brings.
-func (h *house) Submit(_ context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
-	return h.intake.submit(m, "", watch)
+func (s *service) Submit(_ context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
+	return s.intake.submit(m, "", watch)
 }
 
 // Main returns the counters of messages.
-func (h *house) Main() (received, control uint64) {
-	return h.intake.received.Load(), h.intake.controls.Load()
+func (s *service) Main() (received, control uint64) {
+	return s.intake.received.Load(), s.intake.controls.Load()
 }
 
 // Producers describes the sources.
-func (h *house) Producers() map[string]any {
+func (s *service) Producers() map[string]any {
 	all := map[string]any{}
-	for _, s := range h.all {
-		all[s.Name()] = s.Describe()
+	for _, source := range s.sources {
+		all[source.Name()] = source.Describe()
 	}
-	made := h.scheduler.Stats()
-	if len(h.cfg.Schedule.Schedule) > 0 {
+	made := s.scheduler.Stats()
+	if len(s.cfg.Schedule.Schedule) > 0 {
 		all["scheduled-producer"] = map[string]any{"produced_count": made.Scheduled, "uptime_seconds": made.Uptime.Seconds()}
 	}
-	if len(h.cfg.Schedule.OnStart) > 0 {
+	if len(s.cfg.Schedule.OnStart) > 0 {
 		all["on-start-producer"] = map[string]any{"produced_count": made.OnStart, "uptime_seconds": made.Uptime.Seconds()}
 	}
 	return all
 }
 
 // Supervisor describes the process that holds the workers.
-func (h *house) Supervisor() map[string]any {
-	i := h.client.Info()
+func (s *service) Supervisor() map[string]any {
+	i := s.client.Info()
 	return map[string]any{
 		"connected": i.Connected, "pid": i.PID, "isolation": i.Isolation, "tree": i.Tree,
 		"restarts": i.Restarts, "fork_server": i.ForkServer, "last_error": i.LastError,
@@ -64,31 +65,31 @@ func (h *house) Supervisor() map[string]any {
 
 // stopTaking ends the input: tasks that come now are refused, and those that
 // wait stay where they are.
-func (h *house) stopTaking(ctx context.Context) {
-	h.intake.stop()
+func (s *service) stopTaking(ctx context.Context) {
+	s.intake.stop()
 	// It fails only when the dispatcher is gone, and then it takes nothing either.
-	_ = h.dispatcher.StopTaking(ctx)
+	_ = s.dispatcher.StopTaking(ctx)
 }
 
 // rejected counts the messages that were dropped, by whoever saw first what was
 // wrong with them.
-func (h *house) rejected() uint64 {
-	n := h.intake.rejected.Load()
-	for _, s := range h.all {
-		n += s.Rejected()
+func (s *service) rejected() uint64 {
+	n := s.intake.rejected.Load()
+	for _, source := range s.sources {
+		n += source.Rejected()
 	}
 	return n
 }
 
-// sources is where the metrics come from.
-func (h *house) sources() metrics.Sources {
+// figures is where the metrics come from.
+func (s *service) figures() metrics.Sources {
 	return metrics.Sources{
-		Received: h.intake.received.Load, Controls: h.intake.controls.Load, Rejected: h.rejected,
+		Received: s.intake.received.Load, Controls: s.intake.controls.Load, Rejected: s.rejected,
 		Tasks: func() (dispatch.Stats, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
-			return h.dispatcher.Stats(ctx)
+			return s.dispatcher.Stats(ctx)
 		},
-		Pool: h.pool.Stats,
+		Pool: s.pool.Stats,
 	}
 }
