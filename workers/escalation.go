@@ -12,6 +12,10 @@ const (
 	// killBound is how long a killed process may take to be reported as gone
 	// before the pool gives it up.
 	killBound = 10 * time.Second
+	// firstRing and nextRing are how long after a cancel, and then again and
+	// again, its signal is repeated for as long as the task runs.
+	firstRing = 100 * time.Millisecond
+	nextRing  = time.Second
 )
 
 // action is what must happen once the pool's lock is free.
@@ -34,6 +38,8 @@ func (p *Pool) expireLocked(now time.Time) (do action) {
 			do = append(do, p.killLocked(w, "it was not ready in time", now)...)
 		case w.state == Busy && w.cause == none:
 			do = append(do, p.interruptLocked(w, expired, now)...)
+		case w.state == Busy && now.Before(w.mercy):
+			do = append(do, p.ringLocked(w, now)...)
 		case w.state == Busy:
 			do = append(do, p.killLocked(w, "its task did not end in its grace", now)...)
 		default:
@@ -53,7 +59,8 @@ func (p *Pool) interruptLocked(w *worker, why cause, now time.Time) action {
 		return nil // handed comes back to it: a cancel must not overtake its task
 	}
 	w.interrupted = true
-	p.dueLocked(w, now.Add(p.cfg.CancelGrace))
+	w.mercy = now.Add(p.cfg.CancelGrace)
+	p.dueLocked(w, earlier(now.Add(firstRing), w.mercy))
 	proc, t := w.proc, w.task
 	return action{func() {
 		p.log.Info("task is interrupted", "worker", w.id, "uuid", t.UUID, "task", t.Name, "cause", string(why))
@@ -61,6 +68,24 @@ func (p *Pool) interruptLocked(w *worker, why cause, now time.Time) action {
 			p.log.Warn("task could not be interrupted", "worker", w.id, "uuid", t.UUID, "err", err)
 		}
 	}}
+}
+
+// ringLocked makes sure that a task which still runs has heard of its cancel.
+func (p *Pool) ringLocked(w *worker, now time.Time) action {
+	p.dueLocked(w, earlier(now.Add(nextRing), w.mercy))
+	proc := w.proc
+	return action{func() {
+		if err := proc.Ring(); err != nil {
+			p.log.Debug("cancel could not be repeated", "worker", w.id, "err", err)
+		}
+	}}
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // stopLocked asks a worker that runs nothing to leave.

@@ -311,3 +311,27 @@ func TestTaskDoesNotMoveTheEndOfAKilledWorker(t *testing.T) {
 		b.wantHeard(0, "task 1", "kill", "close")
 	})
 }
+
+func TestSignalOfACancelIsRepeatedUntilTheTaskEnds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, pool(1, 1), habits{})
+		b.told()
+		p := b.start(1, 0)
+		b.pool.Cancel(1)
+		for _, step := range []struct {
+			after time.Duration
+			rings int
+		}{{0, 0}, {100*time.Millisecond - 1, 0}, {1, 1}, {time.Second - 1, 1}, {1, 2}, {3 * time.Second, 5}} {
+			b.pass(step.after)
+			if got := p.rung(); got != step.rings {
+				t.Errorf("the signal was repeated %d times, want %d", got, step.rings)
+			}
+		}
+		p.done(1, workers.Cancelled)
+		b.pass(time.Minute)
+		if got := p.rung(); got != 5 {
+			t.Errorf("the signal was repeated %d times, want 5: the task has ended", got)
+		}
+		b.wantHeard(0, "task 1", "cancel 1")
+	})
+}

@@ -144,6 +144,7 @@ type fakeProcess struct {
 	onSend func() // called in the middle of Send, before it returns
 	ended  bool   // nothing more is said
 	record []string
+	rings  int
 }
 
 var _ workers.Process = (*fakeProcess)(nil)
@@ -174,6 +175,20 @@ func (p *fakeProcess) Send(t *workers.Task) error {
 func (p *fakeProcess) Cancel(seq uint64) error {
 	p.note("cancel %d", seq)
 	return nil
+}
+
+func (p *fakeProcess) Ring() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rings++
+	return nil
+}
+
+// rung is how often the signal was repeated.
+func (p *fakeProcess) rung() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.rings
 }
 
 func (p *fakeProcess) Stop() error {

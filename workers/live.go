@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -26,7 +27,7 @@ func (p *Pool) live(starts context.Context, w *worker) {
 		case Asked:
 			p.asked(w, r)
 		case Leaving:
-			p.leaving(w)
+			p.leaving(w, r)
 		case Exited:
 			p.exited(w, r)
 			return
@@ -69,6 +70,7 @@ func (p *Pool) notStarted(w *worker, err error) {
 // longer each time. Of many that fail together one is loud enough.
 func (p *Pool) failedStartLocked(w *worker, reason string, now time.Time) action {
 	p.counts.FailedStarts++
+	w.failed = true
 	level := slog.LevelDebug
 	if p.backoff.failed(reason, now) {
 		level = slog.LevelError
@@ -170,7 +172,7 @@ func (p *Pool) asked(w *worker, r Report) {
 
 // leaving is a worker that will read no further task. One that it was given
 // meanwhile has not been begun and goes back.
-func (p *Pool) leaving(w *worker) {
+func (p *Pool) leaving(w *worker, r Report) {
 	now := time.Now()
 	var e Event
 	var do action
@@ -178,7 +180,7 @@ func (p *Pool) leaving(w *worker) {
 	state := w.state
 	switch state {
 	case Starting:
-		do = p.failedStartLocked(w, "it left before it was ready", now)
+		do = p.failedStartLocked(w, cmp.Or(r.Reason, "it left before it was ready"), now)
 	case Busy:
 		e = w.returned()
 		p.unassignLocked(w, now)
@@ -209,8 +211,8 @@ func (p *Pool) exited(w *worker, r Report) {
 	var e Event
 	var do action
 	p.mu.Lock()
-	state, failed := w.state, w.useless(now)
-	if failed {
+	state := w.state
+	if w.useless(now) {
 		do = p.failedStartLocked(w, r.Exit, now)
 	}
 	if state == Busy {
@@ -218,7 +220,7 @@ func (p *Pool) exited(w *worker, r Report) {
 		p.unassignLocked(w, now)
 		p.counts.add(e.Outcome)
 	}
-	if failed || w.killed || state == Stopping && r.Clean {
+	if w.failed || w.killed || state == Stopping && r.Clean {
 		level = slog.LevelDebug // it is no surprise, or told already
 	}
 	p.removeLocked(w)

@@ -22,6 +22,9 @@ type Process interface {
 	Send(t *Task) error
 	// Cancel interrupts task seq and does nothing if another one runs by then.
 	Cancel(seq uint64) error
+	// Ring repeats the signal of a Cancel. A signal that arrives just before a
+	// blocking system call does not interrupt it, and the task sleeps on.
+	Ring() error
 	// Stop asks the process to leave as soon as it has nothing to do.
 	Stop() error
 	// Kill ends the process and everything that it started.
@@ -66,6 +69,9 @@ type Report struct {
 	// Of Asked.
 	Command string
 	Data    []byte
+
+	// Of Leaving: why, in words.
+	Reason string
 
 	// Of Exited: how the process ended, in words, and whether that was in order.
 	Exit  string

@@ -75,6 +75,10 @@ func TestEndOfAWorkerThatWasOfNoUseIsAFailedStart(t *testing.T) {
 		{"before its hello", true, func(p *fakeProcess) { p.exit("exit code 1", false) }, "exit code 1"},
 		{"in order before its hello", true, func(p *fakeProcess) { p.exit("exit code 0", true) }, "exit code 0"},
 		{"leaving before its hello", true, func(p *fakeProcess) { p.leave(); p.exit("exit code 0", true) }, "it left before it was ready"},
+		{"leaving with a reason", true, func(p *fakeProcess) {
+			p.say(workers.Report{Kind: workers.Leaving, Reason: "on_start: boom"})
+			p.exit("exit code 1", false)
+		}, "on_start: boom"},
 		{"idle", false, func(p *fakeProcess) { p.exit("killed by SIGSEGV", false) }, "killed by SIGSEGV"},
 		{"idle, by what it says", false, func(p *fakeProcess) { p.hello() }, "it broke the protocol"},
 	} {

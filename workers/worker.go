@@ -15,9 +15,11 @@ type worker struct {
 	task        *Task // nil unless busy
 	sent        bool  // the task has been written to the process
 	started     time.Time
-	cause       cause // why the task is to end; never none in a busy worker that was killed
-	interrupted bool  // the process has been told so
+	cause       cause     // why the task is to end; never none in a busy worker that was killed
+	interrupted bool      // the process has been told so
+	mercy       time.Time // when an interrupted task's worker is killed
 	killed      bool
+	failed      bool // it was started in vain, and that was told
 
 	finished int
 	due      time.Time // see deadlines

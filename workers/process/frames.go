@@ -145,3 +145,14 @@ func requestReport(seq uint64, body []byte) (workers.Report, error) {
 	}
 	return workers.Report{Kind: workers.Asked, Seq: seq, Command: q.Command, Data: q.Data}, nil
 }
+
+// leaveReport reads the body of a worker's last frame.
+func leaveReport(body []byte) (workers.Report, error) {
+	var x struct {
+		Reason string `json:"reason"`
+	}
+	if err := json.Unmarshal(body, &x); err != nil {
+		return workers.Report{}, fmt.Errorf("leave frame: %w", err)
+	}
+	return workers.Report{Kind: workers.Leaving, Reason: x.Reason}, nil
+}

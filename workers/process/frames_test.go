@@ -88,6 +88,8 @@ func TestGoldenBodiesAreUnderstood(t *testing.T) {
 			_, err = doneReport(g.Seq, body)
 		case requestFrame:
 			_, err = requestReport(g.Seq, body)
+		case leaveFrame:
+			_, err = leaveReport(body)
 		}
 		if err != nil {
 			t.Errorf("%s: %v", g.Name, err)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"unicode/utf8"
 
 	"dispatcherd/workers"
 )
@@ -114,8 +115,10 @@ func (o *output) add(b []byte) {
 			part = b[:end]
 		}
 		if room := maxLine - len(o.line); len(part) > room {
-			o.emit(append(o.line, part[:room]...))
-			o.line, b = o.line[:0], b[room:]
+			o.line, b = append(o.line, part[:room]...), b[room:]
+			whole := len(o.line) - unfinished(o.line)
+			o.emit(o.line[:whole])
+			o.line = append(o.line[:0], o.line[whole:]...)
 			continue
 		}
 		if end < 0 {
@@ -130,6 +133,20 @@ func (o *output) add(b []byte) {
 		}
 		b = b[end+1:]
 	}
+}
+
+// unfinished is how many bytes at the end of b begin a character whose rest has
+// yet to come.
+func unfinished(b []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
+		if last := b[len(b)-n:]; utf8.RuneStart(last[0]) {
+			if utf8.FullRune(last) {
+				return 0
+			}
+			return n
+		}
+	}
+	return 0
 }
 
 func (o *output) emit(line []byte) {

@@ -105,6 +105,9 @@ func (p *Process) Cancel(seq uint64) error {
 	return p.holder.Interrupt(p.id)
 }
 
+// Ring repeats the signal; without a cancel that waits to be read it does nothing.
+func (p *Process) Ring() error { return p.holder.Interrupt(p.id) }
+
 // Stop asks the process to leave when it has nothing to do.
 func (p *Process) Stop() error { return p.out.put(frame{kind: stopFrame}) }
 
@@ -166,7 +169,8 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 		r, err = requestReport(f.seq, f.body)
 		return r, true, err
 	case leaveFrame:
-		return workers.Report{Kind: workers.Leaving}, true, nil
+		r, err = leaveReport(f.body)
+		return r, true, err
 	case logFrame:
 		return workers.Report{}, false, p.relay(f.body)
 	default:

@@ -223,6 +223,23 @@ func TestLongAndBrokenLinesAreLoggedInBoundedPieces(t *testing.T) {
 	r.logged("\uFFFD")
 }
 
+func TestLongLinesAreCutBetweenCharacters(t *testing.T) {
+	t.Parallel()
+	const characters = maxLine / 2 // of four bytes each: two lines and a little
+	for before := range 4 {
+		r := newRig(t)
+		go func() {
+			fmt.Fprint(r.stdout, strings.Repeat("a", before), strings.Repeat("😀", characters), "\n")
+			r.die(supervisor.Exit{})
+		}()
+		r.last()
+		log := r.log.String()
+		if got, broken := strings.Count(log, "😀"), strings.Count(log, "\uFFFD"); got != characters || broken > 0 {
+			t.Errorf("after %d bytes: %d characters and %d broken ones are logged, want %d", before, got, broken, characters)
+		}
+	}
+}
+
 func TestCancelSaysWhichTaskAndThenRings(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

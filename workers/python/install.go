@@ -1,6 +1,7 @@
 package python
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -19,28 +20,19 @@ const entry = "boot.py"
 
 // Install writes the Python files below dir, into a folder that is named for
 // what they hold, and returns the path of the file that starts the fork server.
-// An installation that is already there is used as it is. The files can be read
-// by every user; dir must be one that only trusted users can write to.
+// An installation that is already there is used if it is whole, otherwise
+// replaced. The files can be read by every user; dir must exist, and be one that
+// only trusted users can write to. Several processes may install at once.
 func Install(dir string) (string, error) {
 	name, err := version()
 	if err != nil {
 		return "", err
 	}
 	target := filepath.Join(dir, name)
-	if _, err := os.Stat(filepath.Join(target, entry)); err == nil {
-		return filepath.Join(target, entry), nil
-	}
-	fresh, err := os.MkdirTemp(dir, name+".")
-	if err != nil {
-		return "", fmt.Errorf("install the python files: %w", err)
-	}
-	defer os.RemoveAll(fresh) // nothing is left of it once it has been renamed
-	if err := write(fresh); err != nil {
-		return "", fmt.Errorf("install the python files: %w", err)
-	}
-	// A rename makes the whole of it appear at once; another process may be first.
-	if err := os.Rename(fresh, target); err != nil && !errors.Is(err, fs.ErrExist) {
-		return "", fmt.Errorf("install the python files: %w", err)
+	if !whole(target) {
+		if err := replace(target); err != nil {
+			return "", fmt.Errorf("install the Python files in %s: %w", dir, err)
+		}
 	}
 	return filepath.Join(target, entry), nil
 }
@@ -55,13 +47,47 @@ func version() (string, error) {
 	return "python-" + hex.EncodeToString(hash.Sum(nil))[:16], err
 }
 
-func write(dir string) error {
-	if err := os.Chmod(dir, 0o755); err != nil {
+// whole tells whether every file is there as it should be: what cleans
+// temporary directories removes old files one by one.
+func whole(target string) bool {
+	return eachFile(func(path string, text []byte) error {
+		there, err := os.ReadFile(filepath.Join(target, path))
+		if err == nil && !bytes.Equal(there, text) {
+			err = errors.New("differs")
+		}
+		return err
+	}) == nil
+}
+
+// replace writes the files beside target and moves them there by a rename, so
+// that nobody sees half of them.
+func replace(target string) error {
+	work, err := os.MkdirTemp(filepath.Dir(target), filepath.Base(target)+".")
+	if err != nil {
 		return err
 	}
+	defer os.RemoveAll(work) // what is left in it is of no use to anybody
+	fresh := filepath.Join(work, "fresh")
+	if err := write(fresh); err != nil {
+		return err
+	}
+	err = os.Rename(fresh, target)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if whole(target) {
+		return nil // another process was first
+	}
+	if err := os.Rename(target, filepath.Join(work, "damaged")); err != nil {
+		return err
+	}
+	return os.Rename(fresh, target)
+}
+
+func write(dir string) error {
 	return eachFile(func(path string, text []byte) error {
 		to := filepath.Join(dir, path)
-		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		if err := makeDir(filepath.Dir(to)); err != nil {
 			return err
 		}
 		if err := os.WriteFile(to, text, 0o644); err != nil {
@@ -69,6 +95,18 @@ func write(dir string) error {
 		}
 		return os.Chmod(to, 0o644) // whatever the umask is
 	})
+}
+
+// makeDir makes a directory that all may read, whatever the umask is. Its
+// parent is there: a folder's files come before the folders in it.
+func makeDir(dir string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 func eachFile(visit func(path string, text []byte) error) error {

@@ -21,6 +21,9 @@ const (
 	// welcomeTime bounds the introduction: the supervisor may have to end what an
 	// earlier one left.
 	welcomeTime = 30 * time.Second
+	// clearTime bounds the last connection, which is made only to have the workers
+	// of a lost supervisor ended.
+	clearTime = 10 * time.Second
 )
 
 var errNotConnected = errors.New("the supervisor is not connected")
@@ -83,23 +86,59 @@ func (c *Client) Run(ctx context.Context) error {
 	if err := c.spec.check(); err != nil {
 		return err
 	}
+	c.keep(ctx)
+	c.clear(ctx)
+	return nil
+}
+
+// keep keeps the connection until ctx ends.
+func (c *Client) keep(ctx context.Context) {
 	for attempt := 0; ; attempt++ {
 		timer := time.NewTimer(redialDelay(attempt))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil
+			return
 		}
 		began := time.Now()
 		err := c.connect(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return
 		}
 		c.report(err)
 		if time.Since(began) > steadyTime {
 			attempt = -1
 		}
+	}
+}
+
+// clear has the workers of a lost supervisor ended by the next one, when ctx has
+// ended before there was one: their tasks were reported as dead.
+func (c *Client) clear(ctx context.Context) {
+	c.mu.Lock()
+	orphans, up := len(c.orphans), c.up
+	c.mu.Unlock()
+	if orphans == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clearTime)
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer cancel()
+	wait.Go(func() {
+		select {
+		case <-up: // they are gone by the time of the welcome
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	err := c.connect(ctx)
+	c.mu.Lock()
+	orphans = len(c.orphans)
+	c.mu.Unlock()
+	if orphans > 0 {
+		c.log.Error("workers of a lost supervisor could not be ended", "workers", orphans, "err", err)
 	}
 }
 
@@ -136,7 +175,7 @@ func (c *Client) connect(ctx context.Context) error {
 	defer writer.Wait()
 	defer link.close()
 	defer context.AfterFunc(ctx, link.close)()
-	defer c.lose()
+	defer func() { c.lose(ctx.Err() == nil) }()
 
 	link.send(packet{Op: opHello, Hello: c.hello()}) // receive meets the same end
 	raw.SetReadDeadline(time.Now().Add(welcomeTime)) // likewise
@@ -218,8 +257,9 @@ func (c *Client) forkServer(info *forkInfo) {
 	c.info.ForkServer = text
 }
 
-// lose tells everybody that the connection is gone.
-func (c *Client) lose() {
+// lose tells everybody that the connection is gone. Workers that live are
+// orphans if it was lost; if we have closed it, their supervisor looks after them.
+func (c *Client) lose(orphaned bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn != nil {
@@ -232,7 +272,9 @@ func (c *Client) lose() {
 	}
 	for id, w := range c.workers {
 		w.exited <- Exit{Lost: true} // buffered
-		c.orphans = append(c.orphans, w.process)
+		if orphaned {
+			c.orphans = append(c.orphans, w.process)
+		}
 		delete(c.workers, id)
 	}
 	for _, l := range c.inherited { // nobody has asked for them

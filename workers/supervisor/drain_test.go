@@ -98,7 +98,7 @@ func TestDrainWithADaemonLeavesTheOutputToIt(t *testing.T) {
 	tm.cmd.Process.Signal(unix.SIGTERM)
 	number(t, h.line(t))
 	h.done(t)
-	if exit := exitOfWorker(t, h.Launched); exit.String() != "exit code 0" || exit.Survivors != 1 {
+	if exit := exitOfWorker(t, h.Launched); exit.cause() != "exit code 0" || exit.Survivors != 1 {
 		t.Errorf("worker: %s, %d survivors", exit, exit.Survivors)
 	}
 	tm.ends(t)

@@ -28,6 +28,17 @@ type Exit struct {
 
 // String says it in words, for logs and replies.
 func (e Exit) String() string {
+	text := e.cause()
+	switch {
+	case e.Survivors == 1:
+		text += "; a process that it left behind was killed"
+	case e.Survivors > 1:
+		text += fmt.Sprintf("; %d processes that it left behind were killed", e.Survivors)
+	}
+	return text
+}
+
+func (e Exit) cause() string {
 	switch {
 	case e.Lost:
 		return "the supervisor ended"

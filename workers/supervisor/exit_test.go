@@ -21,6 +21,8 @@ func TestExitInWords(t *testing.T) {
 		{Exit{Signal: unix.SIGSEGV, Core: true}, "killed by SIGSEGV (core dumped)"},
 		{Exit{Signal: syscall.Signal(63)}, "killed by signal 63"},
 		{Exit{Lost: true}, "the supervisor ended"},
+		{Exit{Survivors: 1}, "exit code 0; a process that it left behind was killed"},
+		{Exit{Signal: unix.SIGKILL, Survivors: 3}, "killed by SIGKILL; 3 processes that it left behind were killed"},
 	} {
 		if got := tt.exit.String(); got != tt.want {
 			t.Errorf("%+v is %q, want %q", tt.exit, got, tt.want)

@@ -47,7 +47,6 @@ func (f *forkServer) fork(ctx context.Context, worker int, files []*os.File) (in
 		<-f.gone // soon: so that who tries again gets another one
 		return 0, err
 	}
-	defer f.forget(worker)
 	timer := time.NewTimer(forkTime)
 	defer timer.Stop()
 	select {
@@ -62,7 +61,9 @@ func (f *forkServer) fork(ctx context.Context, worker int, files []*os.File) (in
 		f.kill()
 		return 0, fmt.Errorf("fork worker %d: no answer within %s", worker, forkTime)
 	case <-ctx.Done():
-		return 0, ctx.Err() // the worker, if there is one, leaves when its go pipe is closed
+		// The worker, if there is one, leaves when its go pipe is closed. Its answer
+		// is still expected.
+		return 0, ctx.Err()
 	}
 }
 
@@ -76,12 +77,6 @@ func (f *forkServer) ask(worker int, files []*os.File, answer chan forkPacket) e
 		return fmt.Errorf("%w: %w", errForkServerGone, err)
 	}
 	return nil
-}
-
-func (f *forkServer) forget(worker int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.waiting, worker)
 }
 
 // answers hands each answer to who waits for it. When it cannot read any more,

@@ -154,7 +154,7 @@ func TestSurvivorsAreCountedAndKilled(t *testing.T) {
 		h.run(t, "child_and_leave", cfg.Tree != noTree)
 		child := number(t, h.line(t))
 		exit := exitOfWorker(t, h.Launched)
-		if exit.String() != "exit code 0" || exit.Survivors != 1 {
+		if exit.cause() != "exit code 0" || exit.Survivors != 1 {
 			t.Errorf("worker: %s with %d survivors, want exit code 0 with 1", exit, exit.Survivors)
 		}
 		if alive(child) {

@@ -131,7 +131,8 @@ func (n *nursery) startLocked(ctx context.Context) {
 		}
 		n.told(forkInfo{State: forkFailed, Error: a.err.Error()})
 		if ctx.Err() == nil {
-			n.log.Error("fork server could not be started", "generation", spec.Generation, "err", a.err)
+			// The daemon is told, and says it; there is one try for each launch that it asks for.
+			n.log.Debug("fork server could not be started", "generation", spec.Generation, "err", a.err)
 		}
 	})
 }

@@ -1,6 +1,10 @@
 package supervisor
 
 import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -63,6 +67,43 @@ func TestLostSupervisorIsReplaced(t *testing.T) {
 			t.Errorf("%+v, want one restart and process %d", info, tm.cmd.Process.Pid)
 		}
 		tm.finish(t)
+	})
+}
+
+func TestOrphansAreEndedAlsoWhenTheDaemonStops(t *testing.T) {
+	eachIsolation(t, func(t *testing.T, cfg Config) {
+		p := newPlace(t, cfg)
+		t.Cleanup(func() { p.assertClean(t) })
+		tm := &team{place: p, keeper: p.start(t)}
+		ctx, cancel := context.WithCancel(t.Context())
+		dials := 0 // owned by Run
+		tm.client = NewClient(project(t), "", func(ctx context.Context) (*net.UnixConn, error) {
+			switch dials++; dials {
+			case 2: // right after the loss
+				cancel()
+				return nil, errors.New("there is no supervisor yet")
+			case 3:
+				<-tm.dead // its process is still in the tree until then
+				tm.keeper = p.start(t)
+			}
+			return p.dial(ctx)
+		}, slog.New(slog.DiscardHandler))
+		done := make(chan error, 1)
+		go func() { done <- tm.client.Run(ctx) }()
+		h := tm.hire(t, 1)
+		h.run(t, "stubborn")
+		h.expect(t, "sleeping")
+		tm.cmd.Process.Kill()
+		p.killed++
+		if exit := exitOfWorker(t, h.Launched); !exit.Lost {
+			t.Errorf("worker of a lost supervisor: %s", exit)
+		}
+		if err := <-done; err != nil || dials != 3 {
+			t.Errorf("Run of the client: %v after %d connections, want the third to end the worker", err, dials)
+		}
+		awaitEnd(t, h.PID)
+		tm.cmd.Process.Signal(unix.SIGTERM)
+		tm.ends(t)
 	})
 }
 

@@ -68,6 +68,9 @@ func (s *Supervisor) greet(ctx context.Context, raw *net.UnixConn) {
 	}
 	s.log.Warn("connection refused", "err", err)
 	writePacket(raw, packet{Op: opRefused, Error: err.Error()}, nil) // it is told if it listens
+	if s.cfg.ExitWithDaemon && !s.wasMet() {
+		poke(s.alone) // it was to be the daemon, and there will be no other
+	}
 }
 
 // introduce finds out who calls, and whether we speak the same language.
@@ -133,7 +136,8 @@ func (s *Supervisor) serve(ctx context.Context, to *session, h *hello) {
 	})
 	s.welcome(ctx, to, h)
 	err := s.requests(ctx, to, &parts)
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+	// Reset: it has left with an answer of ours unread.
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ECONNRESET) {
 		s.log.Info("daemon has disconnected", "daemon", to.pid)
 	} else {
 		s.log.Warn("connection to the daemon is lost", "daemon", to.pid, "err", err)

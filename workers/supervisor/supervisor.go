@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -40,7 +41,8 @@ type Config struct {
 	// DaemonUID is the only user that may connect.
 	DaemonUID int
 	// RuntimeDir is where the Python files are put; "" is a temporary directory
-	// that is removed at the end.
+	// that is removed at the end. With ExitWithDaemon so are the files that were
+	// put into it, and then RuntimeDir itself if it is empty.
 	RuntimeDir string
 }
 
@@ -130,15 +132,9 @@ func adopt() error {
 // install writes the Python files, and returns what removes them again.
 func (s *Supervisor) install() (remove func(), err error) {
 	dir := s.cfg.RuntimeDir
-	remove = func() {}
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "dispatcherd-python-"); err != nil {
 			return nil, fmt.Errorf("make a directory for the Python files: %w", err)
-		}
-		remove = func() {
-			if err := os.RemoveAll(dir); err != nil {
-				s.log.Warn("the Python files could not be removed", "err", err)
-			}
 		}
 		err = open755(dir)
 	} else if err = os.Mkdir(dir, 0o700); err == nil {
@@ -149,11 +145,28 @@ func (s *Supervisor) install() (remove func(), err error) {
 	if err == nil {
 		s.entry, err = python.Install(dir)
 	}
+	remove = func() { s.uninstall(dir) }
 	if err != nil {
 		remove()
 		return nil, fmt.Errorf("install the Python files in %s: %w", dir, err)
 	}
 	return remove, nil
+}
+
+// uninstall removes what nobody will use after us, and of a directory that we
+// were given no more than we have put there.
+func (s *Supervisor) uninstall(dir string) {
+	if s.cfg.RuntimeDir != "" && !s.cfg.ExitWithDaemon {
+		return
+	}
+	var err error
+	if s.entry != "" {
+		err = os.RemoveAll(filepath.Dir(s.entry))
+	}
+	if err != nil {
+		s.log.Warn("the Python files could not be removed", "err", err)
+	}
+	_ = os.Remove(dir) // somebody else's file may be there
 }
 
 // open755 lets everybody read dir, whatever the umask: python may run as another user.

@@ -30,7 +30,7 @@ class Control:
             raise RuntimeError("control() works only in the worker's own process")
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("control() works only in the task's main thread")
-        return json.loads(self._interrupts.request(text))
+        return json.loads(self._interrupts.shielded(self._channel.request, text))
 
 
 class Binder:

@@ -10,6 +10,10 @@ IMPORTABLE = "importable"
 ANY = "any"
 
 
+def _call(function, *args):
+    return function(*args)
+
+
 class TaskRefused(Exception):
     """The task's name stands for nothing that this worker may run."""
 
@@ -33,10 +37,11 @@ class Callables:
         self._allow = tuple(allow)
         self._registered = {}  # name -> (callable, is a class, bind); a registration is for life
 
-    def find(self, name, registry=None):
+    def find(self, name, registry=None, shielded=_call):
         """Return (callable, whether it is a class with `run`, whether it wants the binder).
 
-        Raises TaskRefused when the policy says no, TypeError for a name that is no string, and
+        `shielded(function, *args)` calls what must not be interrupted: the original's registry
+        is left with half a table, for good, by an exception at the wrong moment. Raises TaskRefused when the policy says no, TypeError for a name that is no string, and
         whatever the import of the module raises.
         """
         if type(name) is not str:
@@ -44,7 +49,7 @@ class Callables:
         found = self._registered.get(name)
         if found is None:
             self._check(name)
-            found = self._look_up(name, registry or self._library.registry)
+            found = self._look_up(name, registry or self._library.registry, shielded)
         return found
 
     def _check(self, name):
@@ -59,20 +64,31 @@ class Callables:
         if self._tasks != ANY:
             raise TaskRefused('%s is lambda text (worker.tasks = "%s")' % (shown, self._tasks))
 
-    def _look_up(self, name, registry):
-        if name.startswith("lambda") and _is_dotted(name):
-            # The original's registry takes such a name for lambda text unless it is registered.
+    def _look_up(self, name, registry, shielded):
+        method = shielded(_registered, registry, name)
+        if method is None and _is_dotted(name):
+            # Which may take long, and may be interrupted. It also spares names that begin with
+            # "lambda" from being taken for text by the original's registry.
             importlib.import_module(name.rpartition(".")[0])
+            method = shielded(self._get_method, registry, name)
+        elif method is None:
+            method = self._get_method(registry, name)
+        found = (method.fn, inspect.isclass(method.fn), bool(method.bind))
+        if shielded(_registered, registry, name) is method:
+            self._registered[name] = found
+        return found
+
+    def _get_method(self, registry, name):
         try:
-            method = registry.get_method(name, allow_unregistered=self._tasks != REGISTERED)
+            return registry.get_method(name, allow_unregistered=self._tasks != REGISTERED)
         except self._library.NotRegistered:
             raise TaskRefused(
                 '%s is not a registered task (worker.tasks = "registered")' % _shorten(name)
             ) from None
-        found = (method.fn, inspect.isclass(method.fn), bool(method.bind))
-        if registry.lookup_dict.get(name) is method:
-            self._registered[name] = found
-        return found
+
+
+def _registered(registry, name):
+    return registry.lookup_dict.get(name)
 
 
 def _is_dotted(name):

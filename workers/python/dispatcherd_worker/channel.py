@@ -91,7 +91,10 @@ class Channel:
 
     def send(self, kind, seq, body=b""):
         """Send one frame, waiting for room; raises ChannelLost."""
-        data = frames.encode(kind, seq, body)
+        self.send_bytes(frames.encode(kind, seq, body))
+
+    def send_bytes(self, data):
+        """Send frames that are bytes already, waiting for room; raises ChannelLost."""
         try:
             sent = self._send(data, socket.MSG_NOSIGNAL)
             while sent < len(data):

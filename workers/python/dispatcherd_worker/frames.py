@@ -12,6 +12,8 @@ DONE_HEAD = struct.Struct("<BBHIdd")
 """How the body of a done frame begins: outcome, flags, zero, length of the error text in bytes,
 Unix times in seconds at which the task began and ended. Error text and result follow."""
 
+_DONE = struct.Struct(HEADER.format + DONE_HEAD.format[1:])
+
 SUCCEEDED, FAILED, CANCELLED = 1, 2, 3
 """Outcomes of a task."""
 
@@ -43,8 +45,9 @@ def encode(kind, seq, body=b""):
     return HEADER.pack(len(body), kind, 0, 0, seq) + body
 
 
-def done(outcome, leaves, started, finished, error="", result=b""):
-    """Return the body of a done frame; `result` is JSON text, nothing stands for null."""
-    text = error.encode("utf-8", "backslashreplace")
-    head = DONE_HEAD.pack(outcome, LEAVES if leaves else 0, 0, len(text), started, finished)
+def done(seq, outcome, leaves, started, finished, error="", result=b""):
+    """Return the bytes of a done frame; `result` is JSON text, nothing stands for null."""
+    text = error.encode("utf-8", "backslashreplace") if error else b""
+    length = DONE_HEAD.size + len(text) + len(result)
+    head = _DONE.pack(length, DONE, 0, 0, seq, outcome, LEAVES if leaves else 0, 0, len(text), started, finished)
     return head + text + result

@@ -37,10 +37,10 @@ class Hooks:
 class Custom(Hooks):
     """The hooks of an instance of the project's class."""
 
-    def __init__(self, cls, worker_id, idle_timeout, queues, library, callables, call):
-        """Construct `cls`; `call(message)` runs a task as the runtime does. Raises HookFailed."""
+    def __init__(self, cls, worker_id, idle_timeout, queues, library, find, call):
+        """Construct `cls`; `find(name)` applies the policy, `call(message)` runs a task. Raises HookFailed."""
         self._library = library
-        self._callables = callables
+        self._find = find
         self._call = call
         self._message = self._failure = self._finished = None
         try:
@@ -110,7 +110,7 @@ class Custom(Hooks):
 
     def _run_own(self, message):
         """Run a task by the class's run_callable, if the policy lets it run."""
-        self._callables.find(message.get("task"), self.registry)
+        self._find(message.get("task"))
         result = self._run_callable(message)
         if type(result) is str and result == "<cancel>":  # how the original's says it
             raise self._library.Cancel("the task was cancelled")

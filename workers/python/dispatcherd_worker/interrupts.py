@@ -3,12 +3,13 @@
 import os
 import signal
 
-try:  # the C function: signal.getsignal looks up an enumeration on each call, on every task's path
-    from _signal import getsignal
+try:  # the C functions: those of signal look up enumerations on each call, on every task's path
+    from _signal import getsignal, pthread_sigmask
 except ImportError:
-    from signal import getsignal
+    from signal import getsignal, pthread_sigmask
 
 _getpid = os.getpid
+_UNBLOCK = int(signal.SIG_UNBLOCK)
 
 
 class Interrupts:
@@ -26,7 +27,7 @@ class Interrupts:
         self.active = False  # task code may be running
         self.rung = False  # SIGUSR1 came and the channel has not been looked at since
         self.leaving = ""  # name of the signal that asked the worker to leave
-        self._guarded = False  # the channel is being used by the task itself, or by a handler
+        self._guarded = False  # what runs must not be torn apart by an exception
         self._channel = channel
         self._cancel = cancel
         self._outer = outer
@@ -36,6 +37,7 @@ class Interrupts:
             signal.SIGINT: self._on_terminate,
         }
         self._pairs = tuple((int(number), handler) for number, handler in self._handlers.items())
+        self._numbers = tuple(number for number, _ in self._pairs)
 
     def install(self):
         """Set the three handlers, whatever is there now."""
@@ -43,10 +45,11 @@ class Interrupts:
             signal.signal(number, handler)
 
     def restore(self):
-        """Set again those handlers that the task has replaced."""
+        """Set again those handlers that the task has replaced, and unblock what it has blocked."""
         for number, handler in self._pairs:
             if getsignal(number) is not handler:
                 signal.signal(number, handler)
+        pthread_sigmask(_UNBLOCK, self._numbers)
 
     def begin(self):
         """Allow interruption from here on; raise the cancel if one has come for this task."""
@@ -70,19 +73,16 @@ class Interrupts:
             channel.cancelled.discard(channel.current)
             raise self._cancel("the task was cancelled")
 
-    def request(self, body):
-        """Make a control request of the running task; return the reply's body.
-
-        Raises the cancel exception when one comes for the task meanwhile.
-        """
+    def shielded(self, function, *args):
+        """Call what a cancel must not tear apart; raise the one that came meanwhile afterwards."""
         self._guarded = True
         try:
-            reply = self._channel.request(body)
+            result = function(*args)
         finally:
             self._guarded = False
         if self.active and (self.rung or self._channel.cancelled):
             self.check()
-        return reply
+        return result
 
     def _on_cancel(self, number, frame):
         """SIGUSR1, the doorbell: a cancel frame was sent before it."""

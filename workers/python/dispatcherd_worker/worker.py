@@ -15,6 +15,7 @@ EXIT_LEFT = 0
 EXIT_HOOK = 1
 EXIT_CHANNEL = 70
 
+_MAX_LABEL = 200
 _BROKEN_OUTPUT = "the task closed its stdout or stderr"
 _NO_ARGS = []
 _NO_KWARGS = {}
@@ -64,23 +65,26 @@ class Worker:
 
     def _live(self, cls, idle_timeout):
         """Run hooks and loop; return (exit code, reason), no reason when nobody would read it."""
+        greeted = False
         try:
             if cls is not None:
                 self._adopt(cls, idle_timeout)
             hello = {"version": frames.VERSION, "pid": self._channel.pid, "python": "%d.%d.%d" % sys.version_info[:3]}
             self._channel.send(frames.HELLO, 0, _text(hello))
+            greeted = True
             reason = self._loop()
             self._hooks.on_shutdown()
             return EXIT_LEFT, reason
         except hooks.HookFailed as exc:
-            self._say("error", str(exc))
-            self._send_words()
+            if greeted:  # else the daemon has a start that failed to report, for this reason
+                self._say("error", str(exc))
+                self._send_words()
             return EXIT_HOOK, str(exc)
 
     def _adopt(self, cls, idle_timeout):
         """Construct the project's worker class and start it; raises hooks.HookFailed."""
         self._hooks = hooks.Custom(
-            cls, self._id, idle_timeout, Queues(self._control), self._library, self._callables, self.call)
+            cls, self._id, idle_timeout, Queues(self._control), self._library, self._find, self.call)
         self._interrupts.install()  # the original's constructor sets handlers of its own
         self._hooks.on_start()
         self._interrupts.install()
@@ -142,7 +146,7 @@ class Worker:
         self._channel.current = None
         self._channel.cancelled.discard(seq)
         leaves = self._leave or trouble is not None
-        self._channel.send(frames.DONE, seq, frames.done(outcome, leaves, started, _now(), error, text))
+        self._channel.send_bytes(frames.done(seq, outcome, leaves, started, _now(), error, text))
         if trouble is not None:
             raise trouble
 
@@ -184,7 +188,7 @@ class Worker:
         """Find the task's callable and return what it returns."""
         if "task" not in message:
             raise ValueError('the message has no "task"')
-        function, is_class, bind = self._callables.find(message["task"], self._hooks.registry)
+        function, is_class, bind = self._find(message["task"])
         args = message.get("args", _NO_ARGS)
         if type(args) is not list:
             raise TypeError("args must be a list, got %s" % type(args).__name__)
@@ -196,6 +200,9 @@ class Worker:
         if bind or message.get("bind") is True:
             return function(self._binder(message), *args, **kwargs)
         return function(*args, **kwargs)
+
+    def _find(self, name):
+        return self._callables.find(name, self._hooks.registry, self._interrupts.shielded)
 
     def _binder(self, message):
         if self._hooks.produce_binder is not None:
@@ -264,10 +271,13 @@ def _text(value):
 
 
 def _label(value):
-    """Return a message's uuid or task name as text, whatever JSON value it is."""
-    if type(value) is str:
-        return value
-    return "" if value is None else json.dumps(value)
+    """Return a message's uuid or task name as text of bounded length, whatever JSON value it is."""
+    if type(value) is not str:
+        try:
+            value = "" if value is None else json.dumps(value)
+        except RecursionError:  # could be read, but not from this deep in the stack
+            value = "(nested deep)"
+    return failures.one_line(value, _MAX_LABEL)
 
 
 def _end_child(failure):

@@ -1,6 +1,7 @@
 """A supervisor and a daemon for tests: starts the real fork server and speaks to its workers."""
 
 import ctypes
+import glob
 import json
 import os
 import select
@@ -25,6 +26,13 @@ def become_subreaper():
     """Make orphaned descendants children of this process, as the supervisor does."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def original_library():
+    """Return the site-packages directory that holds the original's library, None without one."""
+    venv = os.environ.get(VENV_VARIABLE, "")
+    found = glob.glob(os.path.join(glob.escape(venv), "lib", "python3*", "site-packages")) if venv else []
+    return found[0] if found else None
 
 
 def wait_exit(pid):
@@ -269,7 +277,7 @@ class WorkerCase(unittest.TestCase):
     @classmethod
     def environ(cls):
         """Return the fork server's environment, beside PATH."""
-        return {"PYTHONPATH": os.environ[VENV_VARIABLE]} if cls.original else {}
+        return {"PYTHONPATH": original_library()} if cls.original else {}
 
     @classmethod
     def setUpClass(cls):

@@ -145,6 +145,7 @@ class Termination(harness.WorkerCase):
         worker = self.start()
         worker.run("sample.take_signals")
         self.assertEqual(worker.run("sample.is_ignored")["result"], [False, False, False])
+        self.assertEqual(worker.run("sample.process")["result"]["blocked"], 0)
         seq = worker.submit("sample.sleep")
         worker.line()
         worker.cancel(seq)

@@ -89,12 +89,13 @@ class Failing(ClassCase):
         self.assertIn("Error" if "Error" in reason else "SystemExit", worker.read(worker.stderr))
         kinds = "".join(kind for kind, _, _ in frames)
         self.assertEqual(frames[-1][2].decode(), '{"reason":"%s"}' % reason)
-        self.assertIn(reason, frames[-2][2].decode())
+        if kinds != "X":  # a worker that was not ready says it once, as the reason
+            self.assertIn(reason, frames[-2][2].decode())
         return kinds
 
     def test_every_hook_that_raises_is_told(self):
-        self.assertEqual(self.ends("BadInit", "construct BadInit: ValueError: no init"), "LX")
-        self.assertEqual(self.ends("BadStart", "on_start: SystemExit: no start"), "LX")
+        self.assertEqual(self.ends("BadInit", "construct BadInit: ValueError: no init"), "X")
+        self.assertEqual(self.ends("BadStart", "on_start: SystemExit: no start"), "X")
         self.assertEqual(self.ends("BadIdle", "on_idle: ValueError: no idle"), "HLX")
 
     def test_a_task_is_answered_before_its_post_task_ends_the_worker(self):

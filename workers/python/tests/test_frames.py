@@ -27,13 +27,14 @@ class GoldenFrames(unittest.TestCase):
                 self.assertEqual(data.hex(), frame["hex"])
         self.assertEqual(kinds, set("TCRSHDQLX"), "every kind has a golden frame")
 
-    def test_done_writes_the_golden_bodies(self):
-        bodies = {frame["name"]: frame["body_hex"] for frame in self.golden if frame["kind"] == "D"}
+    def test_done_writes_the_golden_frames(self):
+        golden = {frame["name"]: frame["hex"] for frame in self.golden if frame["kind"] == "D"}
         began = 1700000000.0
-        self.assertEqual(bodies, {
-            "done with result": frames.done(frames.SUCCEEDED, False, began + 0.25, began + 0.5, "", b"3").hex(),
-            "done without result": frames.done(frames.CANCELLED, False, began + 0.25, began + 0.5).hex(),
-            "done failed, leaving": frames.done(frames.FAILED, True, began, began + 1, "SystemExit: gr\u00fc\u00df").hex(),
+        self.assertEqual(golden, {
+            "done with result": frames.done(1, frames.SUCCEEDED, False, began + 0.25, began + 0.5, "", b"3").hex(),
+            "done without result": frames.done(2, frames.CANCELLED, False, began + 0.25, began + 0.5).hex(),
+            "done failed, leaving": frames.done(
+                256, frames.FAILED, True, began, began + 1, "SystemExit: gr\u00fc\u00df").hex(),
         })
 
     def test_a_channel_reads_golden_frames_however_they_are_cut(self):

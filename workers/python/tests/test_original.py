@@ -1,9 +1,8 @@
 """The same tests with the original's library in the project's environment.
 
-DISPATCHERD_TEST_VENV names the site-packages directory of an environment that holds it.
+DISPATCHERD_TEST_VENV names a virtual environment that holds it.
 """
 
-import os
 import sys
 import unittest
 
@@ -13,8 +12,8 @@ _OLDEST = (3, 10)  # the original's code is not written for older ones
 
 
 def _reason_to_skip():
-    if not os.environ.get(harness.VENV_VARIABLE):
-        return "%s does not name a site-packages directory with the original's library" % harness.VENV_VARIABLE
+    if harness.original_library() is None:
+        return "%s does not name a virtual environment with the original's library" % harness.VENV_VARIABLE
     if sys.version_info < _OLDEST:
         return "the original's library needs Python %d.%d" % _OLDEST
     return None

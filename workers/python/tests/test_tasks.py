@@ -94,6 +94,19 @@ class Tasks(harness.WorkerCase):
                 self.assertIn("result of sample.result (uuid u-9) is " + name, answer["words"][0])
         self.assertEqual(worker.run("sample.add", 1)["result"], 1)
 
+    def test_long_labels_are_cut(self):
+        worker = self.start()
+        words = worker.run("sample.result", "lambda", uuid="u" * 100000)["words"]
+        self.assertRegex(words[0], r"\(uuid u{199}…\) is .*: replaced by null")
+
+    def test_a_label_of_any_depth_does_no_harm(self):
+        worker = self.start()
+        for depth in range(950, 1000):  # about as deep as the interpreter can read
+            seq = 10000 + depth
+            worker.send("T", seq, b'{"task": "sample.result", "args": ["set"], "uuid": %s1%s}' % (b"[" * depth, b"]" * depth))
+            self.assertEqual(worker.done()["seq"], seq)
+        self.assertEqual(worker.run("sample.add", 1)["result"], 1)
+
     def test_json_values_travel_exactly(self):
         worker = self.start()
         for value in (None, True, 0, -1.5, 2 ** 70, "\u00fc\ud800\u0000\n", [], {}, [1, [2, {"a": None}]], float("inf"), "x" * 1000000):

@@ -171,6 +171,7 @@ def process():
 def take_signals():
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1))
 
 
 @task()
@@ -199,18 +200,39 @@ class EvilError(Exception):
         raise SystemExit("evil")
 
 
+def circular():
+    value = []
+    value.append(value)
+    return value
+
+
+def deep():
+    value = []
+    for _ in range(100000):
+        value = [value]
+    return value
+
+
+RESULTS = {
+    "lambda": lambda: lambda: 5,
+    "generator": lambda: (n for n in ()),
+    "evil": Evil,
+    "circular": circular,
+    "deep": deep,
+    "set": lambda: {1},
+    "bytes": lambda: b"x",
+    "int keys": lambda: {1: 2},
+    "nested": lambda: [{"a": object()}],
+    "huge": lambda: "x" * (2 << 20),
+    "many": lambda: [0] * (1 << 20),
+    "escapes": lambda: "\u00fc" * (1 << 19),
+    "digits": lambda: 1 << 5000000,
+}
+
+
 @task()
 def result(kind):
-    circular = []
-    circular.append(circular)
-    deep = []
-    for _ in range(100000):
-        deep = [deep]
-    return {
-        "lambda": lambda: 5, "generator": (n for n in ()), "evil": Evil(), "circular": circular, "deep": deep,
-        "set": {1}, "bytes": b"x", "int keys": {1: 2}, "nested": [{"a": object()}], "huge": "x" * (2 << 20),
-        "many": [0] * (1 << 20), "escapes": "\u00fc" * (1 << 19), "digits": 10 ** 1500000,
-    }[kind]
+    return RESULTS[kind]()
 
 
 @task()
