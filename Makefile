@@ -5,6 +5,8 @@ export GOTOOLCHAIN := local
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PYTHON ?= python3
 VENV := build/venv
+# A tree that git does not trust (another user's, or none at all) is built without its commit.
+BUILDVCS := $(shell git rev-parse --git-dir >/dev/null 2>&1 && echo auto || echo false)
 GO_FILES := $(shell find . -name '*.go' -not -path './build/*')
 PY_FILES := $(shell find workers/python -name '*.py')
 
@@ -17,7 +19,7 @@ build: bin/dispatcherd bin/dispatcherctl ## the two programs, into bin/
 
 bin/%: $(GO_FILES) $(PY_FILES) go.mod go.sum
 	@tests/setup/need go
-	go build -o $@ ./cmd/$*
+	go build -buildvcs=$(BUILDVCS) -o $@ ./cmd/$*
 
 demo: ## build, run tasks through the socket and, where there is a Postgres, through NOTIFY
 	@tests/setup/need go python3
@@ -49,7 +51,7 @@ bench: ## tasks per second and memory, the Python original and ours in turns
 	DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) build/throwaway -- go run ./tests/bench
 
 build/throwaway: $(GO_FILES) go.mod go.sum
-	go build -o $@ ./tests/postgres/cmd/throwaway
+	go build -buildvcs=false -o $@ ./tests/postgres/cmd/throwaway
 
 $(VENV)/.done: tests/setup/requirements.txt
 	@tests/setup/need python3 venv

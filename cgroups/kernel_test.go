@@ -37,7 +37,9 @@ func openReal(t *testing.T, name string) *Tree {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := tree.Close(); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) // t.Context has ended
+		defer cancel()
+		if err := tree.Close(ctx); err != nil {
 			t.Errorf("Close: %v", err)
 		}
 		if _, err := os.Stat(tree.dir); !os.IsNotExist(err) && !tree.delegated() {
@@ -285,11 +287,27 @@ func TestDelegatedGroupIsTakenAndLeftClean(t *testing.T) {
 	if err := worker.Remove(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := tree.Close(); err != nil {
+	if err := tree.Close(bounded(t)); err != nil {
 		t.Fatal(err)
 	}
 	if names, err := subdirs(outer.dir); len(names) != 0 || err != nil {
 		t.Errorf("below the delegated group: %v, %v, want nothing left", names, err)
+	}
+}
+
+func TestCloseWaitsForWhatIsEndingInTheOwnLeaf(t *testing.T) {
+	t.Parallel()
+	tree := realTree(t) // which is closed, without an error, at the end of the test
+	ending := exec.Command("sleep", "0.3")
+	if err := ending.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ending.Wait() })
+	if err := (&Group{dir: filepath.Join(tree.dir, ownLeaf)}).Add(ending.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Close(bounded(t)); err != nil {
+		t.Errorf("Close: %v", err)
 	}
 }
 

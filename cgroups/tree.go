@@ -3,6 +3,7 @@
 package cgroups
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -132,13 +133,17 @@ func (t *Tree) Create(name string) (*Group, error) {
 }
 
 // Close moves the process back to where it came from and removes the tree.
-// Groups that were not removed before keep it there, which is an error.
-func (t *Tree) Close() error {
+// Groups that were not removed before keep it there, which is an error. Until
+// ctx ends it waits for others that were in the process's leaf and are ending: an
+// earlier owner that was killed is counted there for a moment after it was
+// waited for, since its last thread leaves the group only with its last switch.
+func (t *Tree) Close(ctx context.Context) error {
 	if err := writePID(t.home, t.pid); err != nil {
 		t.lock.Close()
 		return err
 	}
-	return t.unmake()
+	leaf := &Group{dir: filepath.Join(t.dir, ownLeaf)}
+	return errors.Join(leaf.WaitEmpty(ctx), t.unmake())
 }
 
 // lockDir returns the open directory, locked for as long as it is open. It tries

@@ -33,6 +33,18 @@ type Request struct {
 	Wait bool
 }
 
+// Encode returns the JSON text of the request. What answers it sends the replies to replyTo.
+func (r Request) Encode(replyTo string) []byte {
+	object := map[string]any{"control": r.Command, "reply_to": replyTo}
+	if len(r.Data) > 0 {
+		object["control_data"] = r.Data
+	}
+	if r.Wait {
+		object["wait"] = true
+	}
+	return message.Encode(object)
+}
+
 // Client is one connection to a daemon. It is used by one goroutine at a time, and not again after an error.
 type Client struct {
 	path    string
@@ -101,14 +113,7 @@ func (c *Client) Request(ctx context.Context, r Request) (map[string]any, error)
 }
 
 func (c *Client) send(ctx context.Context, r Request) error {
-	object := map[string]any{"control": r.Command, "reply_to": "this connection"}
-	if len(r.Data) > 0 {
-		object["control_data"] = r.Data
-	}
-	if r.Wait {
-		object["wait"] = true
-	}
-	lines, err := message.Split(message.Encode(object), requestChunk)
+	lines, err := message.Split(r.Encode("this connection"), requestChunk)
 	if err != nil {
 		return fmt.Errorf("split the request: %w", err)
 	}
@@ -130,8 +135,7 @@ func (c *Client) NextReply(ctx context.Context) (map[string]any, error) {
 	for {
 		line, err := c.lines.next()
 		if len(bytes.TrimSpace(line)) > 0 {
-			// The assembler may keep what it is given until the last chunk is there; line is valid until the next one.
-			if text, done, err := c.chunks.Add(bytes.Clone(line)); err != nil {
+			if text, done, err := c.chunks.Add(line); err != nil {
 				return nil, fmt.Errorf("reply of %s: %w", c.path, err)
 			} else if done {
 				return c.decode(text)

@@ -225,7 +225,11 @@ func TestHeldAnswerIsForgottenWhenTheClientIsGone(t *testing.T) {
 
 func TestHoldOutsideAServerDoesNothing(t *testing.T) {
 	t.Parallel()
-	Hold(t.Context())()
+	release := Hold(t.Context())
+	if release == nil {
+		t.Fatal("Hold outside a server returned nil, want a function")
+	}
+	release()
 }
 
 func TestStopLetsTheHandlerAnswer(t *testing.T) {

@@ -38,13 +38,16 @@ func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
 	d.hurry = s.pool.Hurry
 
 	d.add("supervisor", child.holding(s.client.Run), 4*quick)
+	pg := s.addPostgres(named("postgres"))
 	if cfg.Metrics != nil {
 		server := metrics.NewServer(*cfg.Metrics, s.figures(), named("metrics"))
 		d.doors = append(d.doors, server)
 		d.add("metrics", server.Run, quick)
 	}
 	d.socket(s, named("socket"))
-	pg := d.postgres(s, named("postgres"))
+	if pg != nil {
+		d.add("postgres replies", pg.runReplies, replyBound+quick)
+	}
 	d.add("replies", s.intake.awaitReplies, quick)
 	d.add("dispatcher", s.dispatcher.Run, quick)
 	d.add("runner", run.run, quick)
@@ -55,7 +58,7 @@ func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
 	d.add("intake", s.intake.run, quick)
 	d.add("scheduler", s.scheduler.Run, quick)
 	if pg != nil {
-		d.add("listener", pg, quick)
+		d.add("listener", func(ctx context.Context) error { return pg.Run(ctx, s.intake.handle) }, quick)
 	}
 	return d
 }
@@ -71,18 +74,19 @@ func (d *Daemon) socket(s *service, log *slog.Logger) {
 	}
 	source := newSocketSource(d.cfg.Socket, log)
 	s.sources = append(s.sources, source)
-	d.doors = append(d.doors, source.server)
+	// Before the metrics' door: it says best that another daemon is there already.
+	d.doors = append([]door{source.server}, d.doors...)
 	d.add("socket", func(ctx context.Context) error { return source.Run(ctx, s.intake.handle) }, quick)
 }
 
-// postgres adds the publisher of replies and returns the listener, which is
-// started last and stopped first.
-func (d *Daemon) postgres(s *service, log *slog.Logger) (listen func(context.Context) error) {
-	if d.cfg.PgNotify == nil {
+// addPostgres makes the source that listens to Postgres, nil where none is
+// configured.
+func (s *service) addPostgres(log *slog.Logger) *postgresSource {
+	if s.cfg.PgNotify == nil {
 		return nil
 	}
-	source := newPostgresSource(*d.cfg.PgNotify, log)
+	source := newPostgresSource(*s.cfg.PgNotify, log)
 	s.sources = append(s.sources, source)
-	d.add("postgres replies", source.runReplies, 2*quick)
-	return func(ctx context.Context) error { return source.Run(ctx, s.intake.handle) }
+	s.postgres = source.listener.Stats
+	return source
 }

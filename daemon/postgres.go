@@ -10,8 +10,13 @@ import (
 	"dispatcherd/pgnotify"
 )
 
-// replyBound is how long a reply over Postgres may take.
-const replyBound = 10 * time.Second
+const (
+	// replyBound is how long a reply over Postgres may take.
+	replyBound = 10 * time.Second
+	// roomBound is how long a reply may wait behind others, and hold up what the
+	// listener brings next: less than the listener's bound to stop.
+	roomBound = 3 * time.Second
+)
 
 // postgresSource is LISTEN and NOTIFY.
 type postgresSource struct {
@@ -53,12 +58,23 @@ func (s *postgresSource) Run(ctx context.Context, handle func(context.Context, I
 }
 
 // reply queues a reply: it is published on a connection of its own, so that it
-// neither delays a notification nor is delayed by one.
-func (s *postgresSource) reply(_ context.Context, replyTo string, text []byte) error {
+// is not delayed by a notification. A burst of requests goes no faster than its
+// replies.
+func (s *postgresSource) reply(ctx context.Context, replyTo string, text []byte) error {
+	r := reply{replyTo, text}
 	select {
-	case s.replies <- reply{replyTo, text}:
+	case s.replies <- r:
 		return nil
 	default:
+	}
+	room := time.NewTimer(roomBound)
+	defer room.Stop()
+	select {
+	case s.replies <- r:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-room.C:
 		return fmt.Errorf("%d replies wait already to be published", cap(s.replies))
 	}
 }
@@ -69,16 +85,24 @@ func (s *postgresSource) runReplies(ctx context.Context) error {
 	for {
 		select {
 		case r := <-s.replies:
-			s.publish(ctx, r)
+			if ctx.Err() != nil {
+				return s.publishRest(ctx, r)
+			}
+			// One that is under way is not cut off by the end of ctx.
+			s.publish(context.WithoutCancel(ctx), r)
 		case <-ctx.Done():
 			return s.publishRest(ctx)
 		}
 	}
 }
 
-func (s *postgresSource) publishRest(ctx context.Context) error {
+// publishRest publishes first and what waits already, for a second.
+func (s *postgresSource) publishRest(ctx context.Context, first ...reply) error {
 	rest, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
+	for _, r := range first {
+		s.publish(rest, r)
+	}
 	for {
 		select {
 		case r := <-s.replies:
@@ -109,7 +133,7 @@ func (s *postgresSource) Rejected() uint64 { return 0 }
 func (s *postgresSource) Describe() map[string]any {
 	stats := s.listener.Stats()
 	check := map[string]any{
-		"enabled": true, "success_count": stats.SelfCheck.Count,
+		"enabled": stats.SelfCheck.Enabled, "success_count": stats.SelfCheck.Count,
 		"average_time_seconds": nil, "max_time_seconds": nil,
 	}
 	if stats.SelfCheck.Count > 0 {

@@ -3,12 +3,17 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"sync"
+	"time"
 
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
 	"dispatcherd/workers"
 )
+
+// controlBound is how long the answer to a task's control request may take.
+const controlBound = 10 * time.Second
 
 // runner carries tasks down to the pool and its events up to the dispatcher.
 type runner struct {
@@ -33,6 +38,8 @@ func (r *runner) Cancel(seq uint64) { r.pool.Cancel(seq) }
 
 // run reads the pool's events until the pool has ended.
 func (r *runner) run(ctx context.Context) error {
+	var asking sync.WaitGroup // a worker has one request open at most
+	defer asking.Wait()
 	for e := range r.pool.Events() {
 		switch e.Kind {
 		case workers.TaskEnded:
@@ -45,7 +52,8 @@ func (r *runner) run(ctx context.Context) error {
 		case workers.WorkerFree:
 			r.dispatcher.Freed()
 		case workers.ControlRequest:
-			r.control(context.WithoutCancel(ctx), e)
+			// Beside the others: a long answer must not keep the ends of tasks waiting.
+			asking.Go(func() { r.control(ctx, e) })
 		}
 	}
 	return nil
@@ -53,6 +61,8 @@ func (r *runner) run(ctx context.Context) error {
 
 // control answers a bound task's request: the bare result, without node_id.
 func (r *runner) control(ctx context.Context, e workers.Event) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlBound)
+	defer cancel()
 	answer := r.commands.Do(ctx, e.Command, commands.Call{Data: e.Data})
 	if err := r.pool.Reply(e.Worker, e.Request, message.Encode(answer.Reply)); err != nil {
 		r.log.Warn("a task's control request could not be answered", "worker", e.Worker, "command", e.Command, "err", err)

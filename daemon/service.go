@@ -10,6 +10,7 @@ import (
 	"dispatcherd/daemon/message"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/schedule"
+	"dispatcherd/pgnotify"
 	"dispatcherd/workers"
 	"dispatcherd/workers/supervisor"
 )
@@ -24,6 +25,7 @@ type service struct {
 	intake     *intake
 	scheduler  *schedule.Scheduler
 	sources    []Source
+	postgres   func() pgnotify.Stats // nil without Postgres
 }
 
 var _ commands.Service = (*service)(nil)
@@ -59,7 +61,8 @@ func (s *service) Supervisor() map[string]any {
 	i := s.client.Info()
 	return map[string]any{
 		"connected": i.Connected, "pid": i.PID, "isolation": i.Isolation, "tree": i.Tree,
-		"restarts": i.Restarts, "fork_server": i.ForkServer, "last_error": i.LastError,
+		"restarts": i.Restarts, "fork_server": i.ForkServer, "fork_server_restarts": i.ForkServerRestarts,
+		"last_error": i.LastError,
 	}
 }
 
@@ -90,6 +93,6 @@ func (s *service) figures() metrics.Sources {
 			defer cancel()
 			return s.dispatcher.Stats(ctx)
 		},
-		Pool: s.pool.Stats,
+		Pool: s.pool.Stats, Postgres: s.postgres,
 	}
 }

@@ -66,7 +66,8 @@ func hangUp(conn *pgx.Conn) {
 }
 
 // stirred tells whether something waits to be read on a connection that should be silent: the
-// server's last words, or its end. It takes nothing out and does not block.
+// server's last words, or its end. It takes nothing out and does not block, even while pgx reads in
+// the background, as it goes on doing after a write that took long.
 func stirred(c net.Conn) bool {
 	if wrapped, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
 		c = wrapped.NetConn()
@@ -80,9 +81,9 @@ func stirred(c net.Conn) bool {
 		return true
 	}
 	var peeked error
-	err = raw.Read(func(fd uintptr) bool {
+	// Not raw.Read, which would wait for whoever reads now.
+	err = raw.Control(func(fd uintptr) {
 		_, _, peeked = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		return true
 	})
 	return err != nil || !errors.Is(peeked, syscall.EAGAIN)
 }

@@ -1,8 +1,14 @@
 package pgnotify
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"log/slog"
+	"net"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -91,4 +97,54 @@ func TestNotificationCountsAsASignOfLife(t *testing.T) {
 	if came.IsZero() || active.Before(came) || err == nil {
 		t.Errorf("receive = %v, %v, want the time after the notification at %v, and the end of its context", active, err, came)
 	}
+}
+
+// pgx may be reading in the background: it begins to when a write takes long.
+func TestLookAtAConnectionDoesNotWaitForItsReader(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	conn, err := net.Dial("unix", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	server, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+
+	read := make(chan error, 1)
+	go func() { read <- readOne(conn) }()
+	for stacks := make([]byte, 1<<20); !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("pgnotify.readOne(")); {
+		runtime.Gosched()
+	}
+	looked := make(chan bool, 1)
+	go func() { looked <- stirred(conn) }()
+	select {
+	case got := <-looked:
+		if got {
+			t.Error("a silent connection is taken for one that has stirred")
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the look at a connection waits for its reader")
+	}
+	if err := server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; !errors.Is(err, io.EOF) {
+		t.Errorf("read = %v, want the end", err)
+	}
+	if !stirred(conn) {
+		t.Error("a connection that has ended is taken for a silent one")
+	}
+}
+
+func readOne(conn net.Conn) error {
+	_, err := conn.Read(make([]byte, 1))
+	return err
 }

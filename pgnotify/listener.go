@@ -33,7 +33,8 @@ type Listener struct {
 
 // NewListener returns a listener for the channels of cfg, which must be valid.
 func NewListener(cfg Config, log *slog.Logger) *Listener {
-	return &Listener{cfg: cfg, log: log, ready: make(chan struct{}), stats: Stats{Channels: cfg.Channels}}
+	stats := Stats{Channels: cfg.Channels, SelfCheck: SelfCheck{Enabled: cfg.MaxConnectionIdle > 0}}
+	return &Listener{cfg: cfg, log: log, ready: make(chan struct{}), stats: stats}
 }
 
 // Run connects, listens and calls handle for each notification, in order and one at a time; while

@@ -16,9 +16,10 @@ type Stats struct {
 
 // SelfCheck is how the server answered the checks of an idle connection.
 type SelfCheck struct {
-	Count int           // checks that were answered well
-	Total time.Duration // what they took together
-	Max   time.Duration // what the slowest of them took
+	Enabled bool          // an idle connection is checked at all
+	Count   int           // checks that were answered well
+	Total   time.Duration // what they took together
+	Max     time.Duration // what the slowest of them took
 }
 
 // Average returns what a check took on average, 0 before the first.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -26,8 +27,16 @@ type daemon struct {
 	t      *testing.T
 	dir    string // its own; the socket is there
 	socket string
+
+	// What follows may be changed before run.
+	program string
+	attr    syscall.SysProcAttr
+	stderr  io.Writer  // nil: log
+	files   []*os.File // that it finds open
+
 	cmd    *exec.Cmd
 	log    *logBuffer
+	orphan bool          // nobody was there to remove the temporary files
 	done   chan struct{} // closed when it has been waited for
 	err    error         // how it ended; read after done
 }
@@ -84,17 +93,28 @@ func prepare(t *testing.T, toml string) *daemon {
 	if err := os.WriteFile(filepath.Join(dir, "dispatcherd.toml"), []byte(toml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &daemon{t: t, dir: dir, socket: filepath.Join(dir, "d.sock"), log: newLogBuffer(), done: make(chan struct{})}
+	if err := os.Mkdir(filepath.Join(dir, "tmp"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return &daemon{
+		t: t, dir: dir, socket: filepath.Join(dir, "d.sock"),
+		program: filepath.Join(programs, "dispatcherd"), attr: syscall.SysProcAttr{Setpgid: true},
+		log: newLogBuffer(), done: make(chan struct{}),
+	}
 }
 
 // run starts the process.
 func (d *daemon) run(env ...string) {
 	d.t.Helper()
-	d.cmd = exec.Command(filepath.Join(programs, "dispatcherd"), "--config", "dispatcherd.toml", "--log-level", "debug")
+	d.cmd = exec.Command(d.program, "--config", "dispatcherd.toml", "--log-level", "debug")
 	d.cmd.Dir = d.dir
 	d.cmd.Stderr = d.log
-	d.cmd.Env = append(os.Environ(), env...)
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if d.stderr != nil {
+		d.cmd.Stderr = d.stderr
+	}
+	d.cmd.Env = slices.Concat(os.Environ(), []string{"TMPDIR=" + d.file("tmp")}, env)
+	d.cmd.SysProcAttr = &d.attr
+	d.cmd.ExtraFiles = d.files
 	if err := d.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}
@@ -137,18 +157,24 @@ func (d *daemon) wait() int {
 	return d.cmd.ProcessState.ExitCode()
 }
 
-// leftNothing looks for processes and cgroups of a daemon that has ended.
+// leftNothing looks for processes, cgroups and files of a daemon that has ended.
 func (d *daemon) leftNothing() {
 	d.t.Helper()
 	tree := "dispatcherd-" + strconv.Itoa(d.pid())
 	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, e fs.DirEntry, err error) error {
 		if err == nil && e.IsDir() && e.Name() == tree {
-			d.t.Errorf("cgroup %s is left behind", path)
+			d.t.Errorf("cgroup %s is left behind; the log:\n%s", path, d.log)
 		}
 		return nil // what cannot be read is not ours
 	})
 	if left := processesIn(d.dir); len(left) > 0 {
 		d.t.Errorf("processes are left behind: %v", left)
+	}
+	if left, err := os.ReadDir(d.file("tmp")); err != nil || len(left) > 0 && !d.orphan {
+		d.t.Errorf("temporary files are left behind: %v, %v", left, err)
+	}
+	if _, err := os.Lstat(d.socket); err == nil && d.cmd.ProcessState.Exited() {
+		d.t.Errorf("the socket is left behind")
 	}
 }
 
@@ -172,6 +198,16 @@ func (d *daemon) waitLog(want string) string {
 		d.t.Fatalf("the log has no %q:\n%s", want, d.log)
 	}
 	return line
+}
+
+// waitLogs waits until the log holds n lines with want, and returns all of them.
+func (d *daemon) waitLogs(want string, n int) (lines []string) {
+	d.t.Helper()
+	waitFor(d.t, fmt.Sprintf("%d lines with %q in the log", n, want), func() bool {
+		lines = d.log.all(want)
+		return len(lines) >= n
+	})
+	return lines
 }
 
 // answer is what a program printed.
@@ -289,11 +325,11 @@ func (l *logBuffer) wait(want string, bound time.Duration) (line string, ok bool
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for seen := 0; ; {
-		for line := range strings.Lines(l.text.String()[seen:]) {
-			if strings.Contains(line, want) {
-				return line, true
+		for line := range bytes.Lines(l.text.Bytes()[seen:]) {
+			if bytes.Contains(line, []byte(want)) {
+				return string(line), true
 			}
-			if strings.HasSuffix(line, "\n") {
+			if bytes.HasSuffix(line, []byte("\n")) {
 				seen += len(line)
 			}
 		}
@@ -305,4 +341,20 @@ func (l *logBuffer) wait(want string, bound time.Duration) (line string, ok bool
 }
 
 // count is how often the log holds want.
-func (l *logBuffer) count(want string) int { return strings.Count(l.String(), want) }
+func (l *logBuffer) count(want string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Count(l.text.Bytes(), []byte(want))
+}
+
+// all returns the lines that hold want.
+func (l *logBuffer) all(want string) (lines []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range bytes.Lines(l.text.Bytes()) {
+		if bytes.Contains(line, []byte(want)) {
+			lines = append(lines, string(line))
+		}
+	}
+	return lines
+}

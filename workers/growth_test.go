@@ -52,6 +52,7 @@ func TestLeavingWorkersCountForTheMaximum(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, pool(1, 2), habits{})
 		b.demand(2)
+		b.pass(time.Minute) // the end of one that is young is a failed start
 		for id := range 2 {
 			b.proc(id).leave()
 		}
@@ -66,6 +67,7 @@ func TestLeavingWorkersCountForTheMaximum(t *testing.T) {
 func TestWorkerThatLeavesIsReplacedBeforeItHasEnded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, pool(1, 2), habits{})
+		b.pass(time.Minute)
 		b.proc(0).leave()
 		b.settle()
 		b.wantStates("0 stopping", "1 ready")
@@ -75,6 +77,7 @@ func TestWorkerThatLeavesIsReplacedBeforeItHasEnded(t *testing.T) {
 func TestWorkerThatLeavesIsReplacedAtOnceWhateverIsDueBefore(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, pool(2, 3), habits{})
+		b.pass(time.Minute)
 		p := b.start(1, time.Second)
 		b.proc(1).leave()
 		b.settle()

@@ -178,10 +178,10 @@ func (p *Pool) leaving(w *worker, r Report) {
 	var do action
 	p.mu.Lock()
 	state := w.state
-	switch state {
-	case Starting:
-		do = p.failedStartLocked(w, cmp.Or(r.Reason, "it left before it was ready"), now)
-	case Busy:
+	if w.useless(now) {
+		do = p.failedStartLocked(w, cmp.Or(r.Reason, "it left while it was "+string(state)+" and had run no task"), now)
+	}
+	if state == Busy {
 		e = w.returned()
 		p.unassignLocked(w, now)
 		p.counts.add(e.Outcome)

@@ -11,7 +11,7 @@ import (
 )
 
 // taskArguments are the arguments of a task as they stand on the command line. Errors name the option and its number,
-// never the value: it may be a secret.
+// or the name, never the value: it may be a secret.
 type taskArguments struct {
 	args   []string // JSON
 	kwargs []string // NAME=JSON
@@ -24,7 +24,7 @@ func (a *taskArguments) positional() ([]any, error) {
 	for i, text := range a.args {
 		value, err := message.Decode([]byte(text))
 		if err != nil {
-			return nil, notJSON("--arg", i)
+			return nil, notJSON(numberedOption("--arg", i))
 		}
 		values = append(values, value)
 	}
@@ -44,19 +44,28 @@ func (a *taskArguments) named(stdin io.Reader) (map[string]any, error) {
 	for i, pair := range a.kwargs {
 		name, text, ok := strings.Cut(pair, "=")
 		if !ok || name == "" {
-			return nil, usage("--kwarg %d is not NAME=JSON", i+1)
+			return nil, usage("%s is not NAME=JSON", numberedOption("--kwarg", i))
 		}
 		value, err := message.Decode([]byte(text))
 		if err != nil {
-			return nil, notJSON("--kwarg", i)
+			return nil, notJSON("--kwarg " + name)
 		}
 		values[name] = value
 	}
 	return values, nil
 }
 
-func notJSON(option string, index int) error {
-	return usage(`%s %d is not JSON; quote text like '"text"'`, option, index+1)
+func notJSON(option string) error {
+	return usage(`%s is not JSON; quote text like '"text"'`, option)
+}
+
+// numberedOption is one of several options of the same name. A number beside the name would read as its value.
+func numberedOption(option string, index int) string {
+	words := []string{"first", "second", "third", "fourth", "fifth"}
+	if index < len(words) {
+		return "the " + words[index] + " " + option
+	}
+	return fmt.Sprintf("%s (number %d)", option, index+1)
 }
 
 func readObject(path string, stdin io.Reader) (map[string]any, error) {

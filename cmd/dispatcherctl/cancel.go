@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"dispatcherd/control"
@@ -11,8 +13,7 @@ import (
 func newCancel(opts *options, spec control.Spec) *cobra.Command {
 	cmd := newQuery(opts, spec)
 	all := cmd.Flags().Bool("all", false, "every task")
-	query := cmd.RunE
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		data, err := queryData(cmd, spec)
 		if err != nil {
 			return err
@@ -23,7 +24,25 @@ func newCancel(opts *options, spec control.Spec) *cobra.Command {
 		case len(data) > 0 && *all:
 			return usage("cancel takes either --all or --task and --uuid")
 		}
-		return query(cmd, args)
+		replies, err := opts.query(cmd.Context(), control.Request{Command: spec.Name, Data: data})
+		if err == nil && len(replies) > 0 && !slices.ContainsFunc(replies, listsTasks) {
+			return errNoMatch
+		}
+		return err
 	}
 	return cmd
+}
+
+// errNoMatch is no failure: what was to be cancelled is not there.
+var errNoMatch = &notice{"no task matched"}
+
+// listsTasks says whether there is a task in a reply; every key but node_id is one.
+func listsTasks(reply any) bool {
+	tasks, _ := reply.(map[string]any)
+	for key := range tasks {
+		if key != "node_id" {
+			return true
+		}
+	}
+	return false
 }

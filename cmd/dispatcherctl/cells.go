@@ -27,12 +27,15 @@ func printable(text string) string {
 	return b.String()
 }
 
-// cell is a value in a table: text as it is, null as a dash, what is composed as JSON.
+// cell is a value in a table: text as it is, null and empty text as a dash, what is composed as JSON.
 func cell(value any) string {
 	switch v := value.(type) {
 	case nil:
 		return "-"
 	case string:
+		if v == "" {
+			return "-"
+		}
 		return printable(v)
 	case message.Number:
 		return string(v)

@@ -30,14 +30,23 @@ func usage(format string, args ...any) error {
 	return &usageError{text: fmt.Sprintf(format, args...)}
 }
 
+// notice is said on stderr and leaves the exit code at 0.
+type notice struct{ text string }
+
+func (e *notice) Error() string { return e.text }
+
 // report writes an error as one line and returns the exit code for it. All output to stderr is made here.
 func report(w io.Writer, err error) int {
 	var mistake *usageError
+	var remark *notice
 	switch {
 	case err == nil:
 		return 0
 	case errors.Is(err, errUnsuccessful):
 		return exitFailure
+	case errors.As(err, &remark):
+		fmt.Fprintf(w, "dispatcherctl: %s\n", remark.text)
+		return 0
 	case errors.As(err, &mistake):
 		fmt.Fprintf(w, "dispatcherctl: %s (see dispatcherctl --help)\n", oneLine(mistake.text))
 		return exitUsage

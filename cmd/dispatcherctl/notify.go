@@ -9,18 +9,13 @@ import (
 	"time"
 
 	"dispatcherd/control"
-	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/message"
 	"dispatcherd/pgnotify"
 )
 
 // postgres finds the database: the one of the configuration.
 func (o *options) postgres() (pgnotify.Config, error) {
-	file, err := config.Find(o.config)
-	if err != nil {
-		return pgnotify.Config{}, err
-	}
-	cfg, err := config.Load(file)
+	file, cfg, err := o.configuration()
 	if err != nil {
 		return pgnotify.Config{}, err
 	}
@@ -42,7 +37,7 @@ func (o *options) notify(ctx context.Context, request control.Request) ([]any, e
 		return nil, err
 	}
 	replyTo := "reply_to_" + strings.ReplaceAll(newUUID(), "-", "_")
-	text, err := message.Split(message.Encode(requestBody(request, replyTo)), pgnotify.MaxPayload)
+	text, err := message.Split(request.Encode(replyTo), pgnotify.MaxPayload)
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +57,6 @@ func (o *options) notify(ctx context.Context, request control.Request) ([]any, e
 		}
 	}
 	return m.collect(ctx, max(o.expected, 1)), nil
-}
-
-func requestBody(r control.Request, replyTo string) map[string]any {
-	body := map[string]any{"control": r.Command, "reply_to": replyTo}
-	if len(r.Data) > 0 {
-		body["control_data"] = r.Data
-	}
-	return body
 }
 
 // mailbox receives replies on a channel of its own.
@@ -113,6 +100,9 @@ func (m *mailbox) ready(ctx context.Context) error {
 	case <-m.listener.Ready():
 		return nil
 	case <-ctx.Done():
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
 	}
 	if reason := m.listener.Stats().LastError; reason != "" {
 		return fmt.Errorf("cannot reach Postgres: %s", reason)

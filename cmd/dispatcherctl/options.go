@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -58,6 +59,32 @@ func (o *options) register(root *cobra.Command) {
 	// The default depends on where the output goes: it would make the help differ between a terminal and a file.
 	flags.Lookup("output").DefValue = ""
 	flags.Lookup("log-level").DefValue = ""
+	root.Flags().String("task", "", "--task of running and cancel, before the command")
+	root.Flags().String("uuid", "", "--uuid of running, cancel and run, before the command")
+}
+
+// settle hands the options that stand before a command and are its own to it, and refuses what does not fit together.
+func (o *options) settle(cmd *cobra.Command) error {
+	if o.channel != "" && o.broker.text != brokerPostgres {
+		return usage("--channel is a channel of Postgres and needs --broker %s", brokerPostgres)
+	}
+	root := cmd.Root()
+	if cmd == root {
+		return nil
+	}
+	for _, name := range []string{"task", "uuid"} {
+		early, own := root.Flags().Lookup(name), cmd.Flags().Lookup(name)
+		switch {
+		case !early.Changed:
+		case own == nil:
+			return usage("%s takes no --%s", cmd.Name(), name)
+		case !own.Changed: // else what comes later counts
+			if err := cmd.Flags().Set(name, early.Value.String()); err != nil {
+				return fmt.Errorf("--%s: %w", name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // isTerminal says whether a person is looking at what is written.

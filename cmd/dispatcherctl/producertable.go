@@ -11,17 +11,38 @@ func writeProducers(out io.Writer, producers map[string]any) {
 		fmt.Fprintln(out, "no producers")
 		return
 	}
-	c := newColumns(out, "PRODUCER", "PRODUCED", "UP", "RESTARTS", "SELF-CHECK")
+	c := newColumns(out, "PRODUCER", "PRODUCED", "UP", "RESTARTS", "SELF-CHECK", "STATE")
 	for _, name := range sortedKeys(producers) {
 		producer, ok := producers[name].(map[string]any)
 		if !ok {
-			c.row(printable(name), cell(producers[name]), "-", "-", "-")
+			c.row(printable(name), cell(producers[name]), "-", "-", "-", "-")
 			continue
 		}
 		c.row(printable(name), cell(producer["produced_count"]), duration(producer["uptime_seconds"]),
-			cell(producer["recycle_count"]), selfCheck(producer["broker_self_check"]))
+			cell(producer["recycle_count"]), selfCheck(producer["broker_self_check"]), brokerState(producer))
 	}
 	c.end()
+}
+
+// brokerState says whether a source is reached, and if not, why. One that has nothing to reach does not tell.
+func brokerState(producer map[string]any) string {
+	state := connection(producer["connected"])
+	if reason := cell(producer["last_error"]); producer["connected"] == false && reason != "-" {
+		state += ": " + reason
+	}
+	return state
+}
+
+// connection makes an outage catch the eye.
+func connection(connected any) string {
+	switch connected {
+	case true:
+		return "connected"
+	case false:
+		return "NOT CONNECTED"
+	default:
+		return cell(connected)
+	}
 }
 
 // selfCheck sums up how long messages to oneself take.

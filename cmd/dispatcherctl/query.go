@@ -27,7 +27,8 @@ func newQuery(opts *options, spec control.Spec) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return opts.query(cmd.Context(), control.Request{Command: spec.Name, Data: data})
+		_, err = opts.query(cmd.Context(), control.Request{Command: spec.Name, Data: data})
+		return err
 	}
 	return cmd
 }
@@ -55,24 +56,39 @@ func queryData(cmd *cobra.Command, spec control.Spec) (map[string]any, error) {
 	return data, nil
 }
 
-// query sends a request and prints what is answered.
-func (o *options) query(ctx context.Context, request control.Request) error {
+// query sends a request, prints what is answered and returns it.
+func (o *options) query(ctx context.Context, request control.Request) ([]any, error) {
 	if o.timeout == 0 {
-		return errNoTime
+		return nil, errNoTime
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(o.timeout))
 	defer cancel()
 	replies, err := o.ask(ctx, request)
 	if err != nil {
-		return late(err, o.timeout)
+		return nil, late(err, o.timeout)
 	}
 	if _, err := io.WriteString(o.std.out, o.render(request.Command, replies)); err != nil {
-		return fmt.Errorf("write the reply: %w", err)
+		return nil, fmt.Errorf("write the reply: %w", err)
 	}
-	if len(replies) < o.expected {
-		return fmt.Errorf("obtained only %d of %d replies", len(replies), o.expected)
+	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+		return nil, err
 	}
-	return nil
+	return replies, verdict(replies, o.expected)
+}
+
+// verdict is what is wrong with the replies: errors among them, by node, and that they are too few.
+func verdict(replies []any, expected int) error {
+	var problems []error
+	for _, r := range replies {
+		reply, _ := r.(map[string]any)
+		if err := refusal(reply); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", cell(reply["node_id"]), err))
+		}
+	}
+	if len(replies) < expected {
+		problems = append(problems, fmt.Errorf("obtained only %d of %d replies", len(replies), expected))
+	}
+	return errors.Join(problems...)
 }
 
 // ask sends a request to one daemon over its socket, or to all that listen on a

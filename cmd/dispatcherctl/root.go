@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +49,11 @@ command line, 130 when interrupted.`,
 		TraverseChildren: true,
 		Args:             cobra.ArbitraryArgs,
 		RunE:             withoutCommand,
-		PersistentPreRun: func(*cobra.Command, []string) { opts.understood = true },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			opts.understood = true
+			return opts.settle(cmd)
+		},
+		SuggestionsMinimumDistance: 2,
 	}
 	opts.register(root)
 	for _, spec := range control.Specs {
@@ -74,7 +79,7 @@ func withoutCommand(root *cobra.Command, args []string) error {
 		return usage("a command is needed")
 	}
 	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
-		return usage("unknown command %q, is %q meant?", args[0], near[0])
+		return usage("unknown command %q, is %s meant?", args[0], strings.Join(near, " or "))
 	}
 	return usage("unknown command %q", args[0])
 }

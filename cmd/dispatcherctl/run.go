@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,7 +35,9 @@ func newRun(opts *options, spec control.Spec) *cobra.Command {
 		Long: `Submit a task and print its uuid.
 
 With --wait, stay until the task has ended and print how: its outcome, run time and result. The exit code is then 0
-only if the task succeeded. An interrupt (Ctrl-C) ends the waiting, not the task.`,
+only if the task succeeded. An interrupt (Ctrl-C) ends the waiting, not the task.
+
+With --broker pg_notify, every daemon that listens on the channel runs the task, and --wait is not possible.`,
 		Example: `  dispatcherctl run app.tasks.mail --arg 42 --arg '"text"' --kwarg 'to=["a@example.org"]'
   dispatcherctl run app.tasks.login --kwargs-file - --wait < secrets.json`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -64,6 +67,10 @@ only if the task succeeded. An interrupt (Ctrl-C) ends the waiting, not the task
 }
 
 func (s *submission) run(cmd *cobra.Command, task string) error {
+	overPostgres := s.opts.broker.text == brokerPostgres
+	if overPostgres && s.wait {
+		return usage("run --wait needs the control socket: it does not go with --broker %s", brokerPostgres)
+	}
 	data, err := s.data(cmd, task)
 	if err != nil {
 		return err
@@ -76,25 +83,57 @@ func (s *submission) run(cmd *cobra.Command, task string) error {
 	}
 	accepting, cancel := context.WithTimeout(cmd.Context(), time.Duration(s.replyTimeout))
 	defer cancel()
+	request := control.Request{Command: "run", Data: data, Wait: s.wait}
+	if overPostgres {
+		return s.publish(accepting, request)
+	}
 	client, err := s.opts.dial(accepting)
 	if err != nil {
 		return late(err, s.replyTimeout)
 	}
 	defer client.Close()
-	reply, err := client.Request(accepting, control.Request{Command: "run", Data: data, Wait: s.wait})
+	reply, err := client.Request(accepting, request)
 	if err != nil {
 		return late(err, s.replyTimeout)
 	}
 	if err := refusal(reply); err != nil {
 		return err
 	}
+	if err := s.printUUID(); err != nil || !s.wait {
+		return err
+	}
+	return s.waitForEnd(cmd.Context(), client)
+}
+
+// publish submits the task to all daemons that listen on a channel of Postgres.
+func (s *submission) publish(ctx context.Context, request control.Request) error {
+	replies, err := s.opts.notify(ctx, request)
+	if err != nil {
+		return late(err, s.replyTimeout)
+	}
+	result := verdict(replies, s.opts.expected)
+	if err := ctx.Err(); errors.Is(err, context.Canceled) {
+		result = err
+	}
+	if result == nil || slices.ContainsFunc(replies, accepts) {
+		if err := s.printUUID(); err != nil {
+			return err
+		}
+	}
+	return result
+}
+
+// accepts says whether a reply is that of a daemon that has taken the task.
+func accepts(reply any) bool {
+	object, ok := reply.(map[string]any)
+	return ok && refusal(object) == nil
+}
+
+func (s *submission) printUUID() error {
 	if _, err := fmt.Fprintln(s.opts.std.out, s.uuid); err != nil {
 		return fmt.Errorf("write the uuid: %w", err)
 	}
-	if !s.wait {
-		return nil
-	}
-	return s.waitForEnd(cmd.Context(), client)
+	return nil
 }
 
 // data is the message of the task. What was not given is left to the daemon.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"dispatcherd/daemon/config"
@@ -11,11 +12,7 @@ func (o *options) socketPath() (string, error) {
 	if o.socket != "" {
 		return o.socket, nil
 	}
-	file, err := config.Find(o.config)
-	if err != nil {
-		return "", fmt.Errorf("%w; --socket names the socket without it", err)
-	}
-	cfg, err := config.Load(file)
+	file, cfg, err := o.configuration()
 	if err != nil {
 		return "", fmt.Errorf("%w; --socket names the socket without it", err)
 	}
@@ -23,4 +20,17 @@ func (o *options) socketPath() (string, error) {
 		return "", fmt.Errorf("%s names no socket ([brokers.socket] path), nor does --socket", file)
 	}
 	return cfg.Socket.Path, nil
+}
+
+// configuration finds and reads the configuration file. Of many problems it names the first: one line has no room for more.
+func (o *options) configuration() (file string, cfg *config.Config, err error) {
+	if file, err = config.Find(o.config); err != nil {
+		return "", nil, err
+	}
+	cfg, err = config.Load(file)
+	var problems config.Problems
+	if errors.As(err, &problems) && len(problems) > 1 {
+		err = fmt.Errorf("%s; and %d more (dispatcherd --check shows them)", problems[0], len(problems)-1)
+	}
+	return file, cfg, err
 }

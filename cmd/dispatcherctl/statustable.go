@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -11,40 +12,23 @@ import (
 func writeStatus(out io.Writer, status map[string]any) {
 	c := newColumns(out)
 	rest := maps.Clone(status)
-	take := func(key string) (object map[string]any, ok bool) {
-		object, ok = rest[key].(map[string]any)
-		if ok {
+	take := func(key string, show func(map[string]any)) {
+		if object, ok := rest[key].(map[string]any); ok {
 			delete(rest, key)
+			show(object)
 		}
-		return object, ok
 	}
 	if node, ok := rest["node_id"]; ok {
 		c.row("node", cell(node))
 		delete(rest, "node_id")
 	}
-	if main, ok := take("main"); ok {
-		c.mainRows(main)
-	}
-	if tasks, ok := take("running"); ok {
-		c.row("tasks", places(tasks))
-	}
-	if workers, ok := take("workers"); ok {
-		c.row("workers", fmt.Sprintf("%d%s", len(workers), statuses(workers)))
-	}
-	if producers, ok := take("producers"); ok {
-		for _, name := range sortedKeys(producers) {
-			producer, _ := producers[name].(map[string]any)
-			c.row(printable(name), fmt.Sprintf("%s messages, up %s", cell(producer["produced_count"]), duration(producer["uptime_seconds"])))
-		}
-	}
-	if metrics, ok := take("metrics"); ok {
-		c.row("metrics", metricsAddress(metrics))
-	}
-	if chunks, ok := take("chunks"); ok {
-		partials, _ := chunks["partials"].(map[string]any)
-		c.row("incomplete messages", fmt.Sprint(len(partials)))
-	}
-	delete(rest, "aio_tasks") // a page of stacks, for aio_tasks itself
+	take("main", c.mainRows)
+	take("tasks", c.taskRows)
+	take("running", func(map[string]any) {}) // listed by the command running, counted in tasks
+	take("workers", func(workers map[string]any) { c.row("workers", workerCount(workers)) })
+	take("pool", c.poolRows)
+	take("supervisor", c.supervisorRows)
+	take("producers", c.producerRows)
 	c.pairs("", rest)
 	c.end()
 }
@@ -52,43 +36,88 @@ func writeStatus(out io.Writer, status map[string]any) {
 func (c columns) mainRows(main map[string]any) {
 	c.row("pid", cell(main["pid"]))
 	c.row("received", fmt.Sprintf("%s messages, %s of them control requests", cell(main["received_count"]), cell(main["control_count"])))
-	if pool, ok := main["pool"].(map[string]any); ok {
-		c.row("finished", fmt.Sprintf("%s tasks, %s cancelled", cell(pool["finished_count"]), cell(pool["canceled_count"])))
+}
+
+func (c columns) taskRows(tasks map[string]any) {
+	text := fmt.Sprintf("%s running, %s queued, %s blocked, %s delayed",
+		cell(tasks["running"]), cell(tasks["queued"]), cell(tasks["blocked"]), cell(tasks["delayed"]))
+	if queued, _ := number(tasks["queued"]); queued > 0 {
+		text += ", the oldest queued for " + duration(tasks["oldest_queued_seconds"])
+	}
+	if tasks["stopping"] == true {
+		text += ", STOPPING"
+	}
+	c.row("tasks", text)
+	c.row("accepted", cell(tasks["accepted"]))
+	count := map[string]string{}
+	outcomes, _ := tasks["ended"].(map[string]any)
+	for outcome, n := range outcomes {
+		count[outcome] = cell(n)
+	}
+	c.row("ended", cell(listed(count, "succeeded", "failed", "timed out", "cancelled", "died", "discarded", "abandoned")))
+}
+
+func (c columns) poolRows(pool map[string]any) {
+	text := fmt.Sprintf("%s failed starts, %s killed", cell(pool["failed_starts"]), cell(pool["killed"]))
+	if pool["draining"] == true {
+		text += ", DRAINING"
+	}
+	c.row("pool", text)
+	if failures, ok := pool["failures_in_a_row"]; ok {
+		c.row("", fmt.Sprintf("THE LAST STARTS FAILED (%s): %s", cell(failures), cell(pool["last_error"])))
 	}
 }
 
-// places counts the tasks by where they are, from keys such as worker-3 and queued-0.
-func places(tasks map[string]any) string {
-	count := map[string]int{}
-	for key := range tasks {
-		place, _ := numbered(key)
-		count[place]++
-	}
-	return fmt.Sprintf("%d running, %d queued, %d blocked, %d delayed", count["worker"], count["queued"], count["blocked"], count["delayed"])
+func (c columns) supervisorRows(supervisor map[string]any) {
+	c.row("supervisor", fmt.Sprintf("%s, pid %s, isolation by %s, %s restarts", connection(supervisor["connected"]),
+		cell(supervisor["pid"]), cell(supervisor["isolation"]), cell(supervisor["restarts"])))
+	c.row("fork server", cell(supervisor["fork_server"]))
+	c.row("cgroup tree", cell(supervisor["tree"]))
+	c.row("supervisor error", cell(supervisor["last_error"]))
 }
 
-// statuses counts the workers by status: ": 2 busy, 1 ready".
-func statuses(workers map[string]any) string {
+func (c columns) producerRows(producers map[string]any) {
+	for _, name := range sortedKeys(producers) {
+		producer, ok := producers[name].(map[string]any)
+		if !ok {
+			c.row(printable(name), cell(producers[name]))
+			continue
+		}
+		text := fmt.Sprintf("%s messages, up %s", cell(producer["produced_count"]), duration(producer["uptime_seconds"]))
+		if producer["connected"] == false {
+			text = brokerState(producer)
+		}
+		c.row(printable(name), text)
+	}
+}
+
+// workerCount counts the workers by status: "4: 1 ready, 3 busy".
+func workerCount(workers map[string]any) string {
 	count := map[string]int{}
 	for _, value := range workers {
 		if worker, ok := value.(map[string]any); ok {
-			count[cell(worker["status"])]++
+			count[workerStatus(worker)]++
 		}
 	}
-	var parts []string
-	for _, status := range sortedKeys(count) {
-		parts = append(parts, fmt.Sprintf("%d %s", count[status], status))
+	if len(count) == 0 {
+		return fmt.Sprint(len(workers))
 	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return ": " + strings.Join(parts, ", ")
+	return fmt.Sprintf("%d: %s", len(workers), listed(count, "starting", "ready", "busy", "cancelling", "stopping"))
 }
 
-func metricsAddress(metrics map[string]any) string {
-	server, ok := metrics["status"].(map[string]any)
-	if metrics["enabled"] != true || !ok {
-		return "off"
+// listed writes counts in the order that the words are given; other words follow.
+func listed[V any](count map[string]V, order ...string) string {
+	words := slices.DeleteFunc(slices.Clone(order), func(word string) bool {
+		_, ok := count[word]
+		return !ok
+	})
+	for _, word := range sortedKeys(count) {
+		if !slices.Contains(words, word) {
+			words = append(words, word)
+		}
 	}
-	return fmt.Sprintf("%s port %s", cell(server["host"]), cell(server["port"]))
+	for i, word := range words {
+		words[i] = fmt.Sprintf("%v %s", count[word], printable(word))
+	}
+	return strings.Join(words, ", ")
 }

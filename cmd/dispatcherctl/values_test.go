@@ -3,8 +3,11 @@ package main
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"dispatcherd/daemon/message"
 )
@@ -74,6 +77,50 @@ func TestTablesOfRepliesThatLookStrange(t *testing.T) {
 	for command, want := range map[string]string{"running": "no tasks\n", "workers": "no workers\n", "producers": "no producers\n"} {
 		if got := tables(command, []any{map[string]any{"node_id": "web-1"}}); got != want {
 			t.Errorf("tables(%s) of an empty reply = %q, want %q", command, got, want)
+		}
+	}
+}
+
+func TestWorkerTenComesAfterWorkerNine(t *testing.T) {
+	t.Parallel()
+	got := sortedKeys(map[string]any{"worker-10": nil, "worker-9": nil, "queued-0": nil, "a": nil})
+	if want := []string{"a", "queued-0", "worker-9", "worker-10"}; !slices.Equal(got, want) {
+		t.Errorf("sortedKeys = %q, want %q", got, want)
+	}
+}
+
+func TestStatusOfADaemonInTrouble(t *testing.T) {
+	t.Parallel()
+	value, err := message.Decode([]byte(`{
+		"tasks": {"running": 0, "queued": 2, "blocked": 0, "delayed": 0, "accepted": 3, "oldest_queued_seconds": 61.5, "stopping": true,
+			"ended": {"vanished": 1, "abandoned": 2, "succeeded": 3}},
+		"pool": {"failed_starts": 7, "killed": 1, "draining": true, "failures_in_a_row": 7, "last_error": "no such file"},
+		"supervisor": {"connected": false, "pid": 0, "isolation": "", "tree": "", "restarts": 2, "fork_server": "", "last_error": "it ended"},
+		"producers": {"pg_notify-producer": {"connected": false, "last_error": ""}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `tasks               0 running, 2 queued, 0 blocked, 0 delayed, the oldest queued for 1m2s, STOPPING
+accepted            3
+ended               3 succeeded, 2 abandoned, 1 vanished
+pool                7 failed starts, 1 killed, DRAINING
+                    THE LAST STARTS FAILED (7): no such file
+supervisor          NOT CONNECTED, pid 0, isolation by -, 2 restarts
+fork server         -
+cgroup tree         -
+supervisor error    it ended
+pg_notify-producer  NOT CONNECTED
+`
+	if diff := cmp.Diff(want, tables("status", []any{value})); diff != "" {
+		t.Errorf("tables -want +got:\n%s", diff)
+	}
+}
+
+func TestOptionsAreCountedInWords(t *testing.T) {
+	t.Parallel()
+	for i, want := range map[int]string{0: "the first --arg", 4: "the fifth --arg", 5: "--arg (number 6)"} {
+		if got := numberedOption("--arg", i); got != want {
+			t.Errorf("numberedOption(%d) = %q, want %q", i, got, want)
 		}
 	}
 }

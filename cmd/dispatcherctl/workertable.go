@@ -18,12 +18,20 @@ func writeWorkers(out io.Writer, workers map[string]any) {
 			c.row(printable(name), cell(workers[name]), "-", "-", "-", "-", "-")
 			continue
 		}
-		status := cell(worker["status"])
-		if worker["active_cancel"] == true {
-			status += " (cancelling)"
-		}
-		c.row(printable(name), cell(worker["pid"]), status, cell(worker["current_task"]), cell(worker["current_task_uuid"]),
+		c.row(printable(name), cell(worker["pid"]), workerStatus(worker), cell(worker["current_task"]), cell(worker["current_task_uuid"]),
 			duration(worker["age"]), cell(worker["finished_count"]))
 	}
 	c.end()
+}
+
+// workerStatus is what a worker is doing. In a reply one that runs a task is as ready as one that waits.
+func workerStatus(worker map[string]any) string {
+	switch {
+	case worker["active_cancel"] == true:
+		return "cancelling"
+	case worker["current_task"] != nil && worker["status"] == "ready":
+		return "busy"
+	default:
+		return cell(worker["status"])
+	}
 }

@@ -35,12 +35,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.Execute()
+	var problems config.Problems
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "dispatcherd: %v; see dispatcherd --help\n", errors.Unwrap(err))
 		return exitUsage
+	case errors.As(err, &problems): // each line begins with its place, as a compiler's does
+		fmt.Fprintln(stderr, problems)
+		return exitFailure
 	default:
 		fmt.Fprintf(stderr, "dispatcherd: %v\n", err)
 		return exitFailure

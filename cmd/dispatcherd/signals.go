@@ -5,7 +5,12 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// echo is how soon a signal after another is the same order: timeout(1) signals
+// its command and then the whole group, which the command is in.
+const echo = 250 * time.Millisecond
 
 // signals returns a context that the first SIGTERM or SIGINT ends; each further
 // one is a value on hurry. stop gives the signals back to the system.
@@ -17,22 +22,34 @@ func signals(parent context.Context) (ctx context.Context, hurry <-chan struct{}
 	signal.Notify(arrived, syscall.SIGTERM, syscall.SIGINT)
 	go func() {
 		defer close(done)
-		for range arrived {
-			if ctx.Err() == nil {
-				cancel()
-				continue
-			}
-			select {
-			case again <- struct{}{}:
-			default: // nobody waits for running tasks yet, or any more
-			}
-		}
+		obey(arrived, cancel, again)
 	}()
 	return ctx, again, func() {
 		signal.Stop(arrived)
 		close(arrived)
 		<-done
 		cancel()
+	}
+}
+
+// obey stops at the first signal and tells again of each further one, until
+// arrived is closed.
+func obey(arrived <-chan os.Signal, stop func(), again chan<- struct{}) {
+	var last time.Time
+	for range arrived {
+		now := time.Now()
+		switch {
+		case last.IsZero():
+			stop()
+		case now.Sub(last) < echo:
+			continue
+		default:
+			select {
+			case again <- struct{}{}:
+			default: // nobody waits for running tasks any more
+			}
+		}
+		last = now
 	}
 }
 

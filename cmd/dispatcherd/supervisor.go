@@ -51,5 +51,5 @@ func hold(ctx context.Context, cfg supervisor.Config, fd uint, level string, std
 		return fmt.Errorf("descriptor %d listens on %s, not on a unix socket", fd, listener.Addr().Network())
 	}
 	outliveReader()
-	return supervisor.NewSupervisor(cfg, unix, log.With("part", "supervisor")).Run(ctx)
+	return supervisor.NewSupervisor(cfg, unix, log).Run(ctx)
 }

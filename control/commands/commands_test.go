@@ -171,13 +171,17 @@ func TestStatusHoldsTheOtherCommands(t *testing.T) {
 func TestRunSubmitsAndAcknowledges(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
-	answer := newTable(f).Do(t.Context(), "run", Call{Data: []byte(`{"task": "a.b", "uuid": "u"}`), Wait: true})
+	const sent = `{"uuid": "u", "task": "a.b"}`
+	answer := newTable(f).Do(t.Context(), "run", Call{Data: []byte(sent), Wait: true})
 	want := map[string]any{"ack": map[string]any{"task": "a.b", "uuid": "u"}}
 	if diff := cmp.Diff(want, answer.Reply); diff != "" {
 		t.Errorf("run: -want +got\n%s", diff)
 	}
 	if f.submitted == nil || f.submitted.Task != "a.b" {
 		t.Fatalf("submitted %+v, want a.b", f.submitted)
+	}
+	if got := string(f.submitted.Body); got != sent {
+		t.Errorf("the worker would get %s, want %s, with its keys in their order", got, sent)
 	}
 	f.watch <- dispatch.Ended{UUID: "u"}
 	if e := <-answer.Ended; e.UUID != "u" {

@@ -57,8 +57,9 @@ type places struct {
 	known                             bool // the rest has been filled in
 }
 
-// Parse reads one payload, of which it keeps a copy. Text that is not JSON becomes a task of that name; JSON that is not an object, text
-// that is not UTF-8, nesting deeper than 1000 and an unusable timeout or delay are errors. No error contains a value.
+// Parse reads one payload, of which it keeps a copy. Text that is not JSON becomes a task of that name, unless it begins as JSON does: broken
+// JSON would be a name that is logged, with the arguments in it. That, JSON that is not an object, text that is not UTF-8, nesting deeper
+// than 1000 and an unusable timeout or delay are errors. No error contains a value.
 func Parse(payload []byte) (*Message, error) {
 	if !utf8.Valid(payload) {
 		return nil, errors.New("message is not UTF-8")
@@ -68,11 +69,16 @@ func Parse(payload []byte) (*Message, error) {
 	switch {
 	case err == nil:
 		return fromObject(bytes.Clone(body), &fields)
-	case errors.Is(err, errSyntax):
+	case errors.Is(err, errSyntax) && !beginsAsJSON(body):
 		return fromText(string(payload))
 	default:
 		return nil, err
 	}
+}
+
+// beginsAsJSON says whether text is an attempt at an object, an array or a string.
+func beginsAsJSON(text []byte) bool {
+	return len(text) > 0 && bytes.IndexByte([]byte(`{["`), text[0]) >= 0
 }
 
 // fromText makes the message for a payload that is a bare task name.

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/pgnotify"
 	"dispatcherd/workers"
 )
 
@@ -12,6 +13,8 @@ type Sources struct {
 	Received, Controls, Rejected func() uint64
 	Tasks                        func() (dispatch.Stats, error)
 	Pool                         func() workers.Stats
+	// Postgres is nil where it is not used.
+	Postgres func() pgnotify.Stats
 }
 
 // Collector pulls a snapshot of every part when it is scraped.
@@ -36,6 +39,8 @@ var (
 	oldest   = desc("dispatcherd_oldest_queued_seconds", "How long the first task in the queue has waited for a worker.")
 	pool     = desc("dispatcherd_workers", "Workers, by state.", "state")
 	starts   = desc("dispatcherd_worker_starts_total", "Workers that were started, by whether they became ready.", "result")
+	listens  = desc("dispatcherd_postgres_connected", "1 while the daemon listens to Postgres, else 0.")
+	relisten = desc("dispatcherd_postgres_reconnects_total", "How often the daemon listened again after a loss.")
 	killed   = desc("dispatcherd_worker_kills_total", "Workers that were killed because they did not end in their grace.")
 )
 
@@ -47,7 +52,7 @@ var outcomes = []dispatch.Outcome{
 
 // Describe implements prometheus.Collector.
 func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{received, controls, rejected, accepted, ended, tasks, oldest, pool, starts, killed} {
+	for _, d := range []*prometheus.Desc{received, controls, rejected, accepted, ended, tasks, oldest, pool, starts, killed, listens, relisten} {
 		ch <- d
 	}
 }
@@ -64,6 +69,15 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	count(controls, float64(c.from.Controls()))
 	count(rejected, float64(c.from.Rejected()))
 
+	if c.from.Postgres != nil {
+		s := c.from.Postgres()
+		connected := 0.0
+		if s.Connected {
+			connected = 1
+		}
+		gauge(listens, connected)
+		count(relisten, float64(s.Reconnects))
+	}
 	p := c.from.Pool()
 	for state, n := range map[workers.State]int{
 		workers.Starting: p.Starting, workers.Ready: p.Ready, workers.Busy: p.Busy, workers.Stopping: p.Stopping,

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/pgnotify"
 	"dispatcherd/workers"
 )
 
@@ -31,6 +32,7 @@ func sources() Sources {
 		Pool: func() workers.Stats {
 			return workers.Stats{Busy: 1, Ready: 2, Counts: workers.Counts{Started: 5, FailedStarts: 4, Killed: 3}}
 		},
+		Postgres: func() pgnotify.Stats { return pgnotify.Stats{Connected: true, Reconnects: 6} },
 	}
 }
 
@@ -49,6 +51,12 @@ dispatcherd_messages_rejected_total 1
 # HELP dispatcherd_oldest_queued_seconds How long the first task in the queue has waited for a worker.
 # TYPE dispatcherd_oldest_queued_seconds gauge
 dispatcherd_oldest_queued_seconds 1.5
+# HELP dispatcherd_postgres_connected 1 while the daemon listens to Postgres, else 0.
+# TYPE dispatcherd_postgres_connected gauge
+dispatcherd_postgres_connected 1
+# HELP dispatcherd_postgres_reconnects_total How often the daemon listened again after a loss.
+# TYPE dispatcherd_postgres_reconnects_total counter
+dispatcherd_postgres_reconnects_total 6
 # HELP dispatcherd_tasks Tasks that have not ended, by state.
 # TYPE dispatcherd_tasks gauge
 dispatcherd_tasks{state="blocked"} 3
@@ -103,9 +111,7 @@ func TestScrapeAfterTheDispatcherEndedIsAnErrorAndNoPanic(t *testing.T) {
 	t.Parallel()
 	from := sources()
 	from.Tasks = func() (dispatch.Stats, error) { return dispatch.Stats{}, errors.New("the dispatcher has ended") }
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(&Collector{from: from})
-	_, err := registry.Gather()
+	_, err := gatherer(from).Gather()
 	if err == nil || !strings.Contains(err.Error(), "the dispatcher has ended") {
 		t.Errorf("scrape: %v", err)
 	}
@@ -169,4 +175,20 @@ func TestListenMustBeAnAddress(t *testing.T) {
 			t.Errorf("Validate of listen = %q: %v", tt.listen, err)
 		}
 	}
+}
+
+func TestWithoutPostgresThereAreNoFiguresOfIt(t *testing.T) {
+	t.Parallel()
+	from := sources()
+	from.Postgres = nil
+	n, err := testutil.GatherAndCount(gatherer(from), "dispatcherd_postgres_connected", "dispatcherd_postgres_reconnects_total")
+	if err != nil || n != 0 {
+		t.Errorf("%d figures of Postgres, %v; want none", n, err)
+	}
+}
+
+func gatherer(from Sources) prometheus.Gatherer {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(&Collector{from: from})
+	return registry
 }

@@ -53,15 +53,20 @@ func (s *Server) Close() error { return s.listener.Close() }
 
 // Run serves, after Listen, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
+	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(closed)
 		bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if err := s.http.Shutdown(bound); err != nil {
 			_ = s.http.Close() // a scrape that takes longer is cut off
 		}
 	})
-	defer stop()
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+	err := s.http.Serve(s.listener)
+	if !stop() {
+		<-closed // Serve returns when the shutdown begins
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("metrics: %w", err)
 	}
 	return nil

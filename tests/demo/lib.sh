@@ -20,10 +20,12 @@ show() {
     [ $code = 0 ] || printf '(exit code %d)\n' $code
 }
 
-# start_daemon runs a daemon in the background; its log appears with a mark.
+# start_daemon runs a daemon in the background; its log appears behind a mark.
 start_daemon() {
+    local mark=$1
+    shift
     printf '$ %s &\n' "$*"
-    "$@" 2> >(sed -u 's/^/    │ /') &
+    "$@" 2> >(sed -u "s/^/    $mark│ /") &
     daemons+=($!)
 }
 
@@ -54,19 +56,25 @@ stop_daemons() {
     daemons=()
 }
 
-# nothing_left looks for what a stopped daemon might have left behind.
+# nothing_left looks for what stopped daemons might have left behind: cgroups,
+# sockets, temporary files, and processes that still work in the demo's directory.
 nothing_left() {
     local left="" pid
     for pid in "${gone[@]}"; do
-        left+=$(find /sys/fs/cgroup -type d -name "dispatcherd-$pid" 2>/dev/null)
+        left+=$(find /sys/fs/cgroup -type d -name "dispatcherd-$pid" 2>/dev/null || true)
     done
     left+=$(find . -name '*.sock')
-    left+=$(pgrep -f "$place" || true)
+    left+=$(ls -A "$TMPDIR")
+    for pid in /proc/[0-9]*; do
+        case "$(readlink "$pid/cwd" 2>/dev/null):$(cat "$pid/comm" 2>/dev/null)" in
+        "$place:dispatcherd" | "$place:python"*) left+=" ${pid#/proc/}" ;;
+        esac
+    done
     if [ -n "$left" ]; then
-        printf 'left behind:\n%s\n' "$left" >&2
+        printf 'left behind: %s\n' "$left" >&2
         exit 1
     fi
-    echo "Nothing is left behind: no process, no socket, no cgroup."
+    echo "Nothing is left behind: no process, no socket, no cgroup, no temporary file."
 }
 
 clean_up() {

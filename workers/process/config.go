@@ -16,7 +16,7 @@ import (
 type Config struct {
 	// Python is the interpreter, a path or a name on PATH. Default "python3".
 	Python string `toml:"python"`
-	// PythonPath is put in front of sys.path, behind nothing but PYTHONPATH.
+	// PythonPath is put in front of everything else on sys.path.
 	PythonPath []string `toml:"pythonpath"`
 	// WorkingDirectory is where workers start. Default: the daemon's own.
 	WorkingDirectory string `toml:"working_directory"`
@@ -45,13 +45,6 @@ func DefaultConfig() Config {
 
 var dottedName = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
 
-// reservedEnv are variables that belong to the service manager's dealings with
-// the daemon; a worker must not see them.
-var reservedEnv = []string{
-	"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM",
-	"LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
-}
-
 // Validate reports every value that cannot be used, a line each.
 func (c Config) Validate() error {
 	var errs []error
@@ -73,7 +66,7 @@ func (c Config) Validate() error {
 		add("idle_timeout", "0s or more", c.IdleTimeout)
 	}
 	for name := range c.Env {
-		if name == "" || strings.ContainsAny(name, "=\x00") || slices.Contains(reservedEnv, name) {
+		if name == "" || strings.ContainsAny(name, "=\x00") || supervisor.Reserved(name) {
 			name, _, _ = strings.Cut(name, "=") // what follows could be a secret
 			add("env", "variables that a worker may have", fmt.Sprintf("%q", name))
 		}

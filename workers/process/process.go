@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,8 @@ const (
 	endBound = 2 * time.Second
 	// killBound is how long the supervisor may take to report a kill.
 	killBound = 10 * time.Second
+	// exitChannel is the code of a worker whose socket fails (EXIT_CHANNEL in worker.py).
+	exitChannel = 70
 )
 
 // Process is a worker's process.
@@ -80,7 +83,7 @@ func (p *Process) awaitExit() {
 	select {
 	case p.exit = <-p.launched.Exited:
 	case <-p.closed:
-		p.exit = supervisor.Exit{Lost: true}
+		p.exit = supervisor.Exit{GivenUp: true}
 	}
 	close(p.exited)
 	// A child that the worker left behind may hold its end of the socket open:
@@ -237,9 +240,19 @@ func (p *Process) finish(err error) workers.Report {
 	p.pumps.Wait()
 	p.out.wait.Wait()
 	return workers.Report{
-		Kind: workers.Exited, Exit: p.exit.String() + why,
-		Clean: p.exit.Code == 0 && p.exit.Signal == 0 && !p.exit.Lost,
+		Kind: workers.Exited, Exit: explain(p.exit) + why,
+		Clean: p.exit.Code == 0 && p.exit.Signal == 0 && !p.exit.Lost && !p.exit.GivenUp,
 	}
+}
+
+// explain says how the process ended, and what an exit code of the runtime's own means.
+func explain(e supervisor.Exit) string {
+	text := e.String()
+	if e.Code != exitChannel {
+		return text
+	}
+	code := fmt.Sprintf("exit code %d", exitChannel)
+	return code + ": it lost its connection to the daemon (a task may have closed its descriptors)" + strings.TrimPrefix(text, code)
 }
 
 func (p *Process) waitExit(bound time.Duration) bool {

@@ -297,6 +297,26 @@ func TestFramesOfADeadWorkerAreStillRead(t *testing.T) {
 	}
 }
 
+func TestWorkerThatLostItsConnectionIsToldSo(t *testing.T) {
+	t.Parallel()
+	const lost = "exit code 70: it lost its connection to the daemon (a task may have closed its descriptors)"
+	for _, tt := range []struct {
+		exit supervisor.Exit
+		want string
+	}{
+		{supervisor.Exit{Code: 70}, lost},
+		{supervisor.Exit{Code: 70, Survivors: 1}, lost + "; a process that it left behind was killed"},
+		{supervisor.Exit{Code: 7}, "exit code 7"},
+		{supervisor.Exit{Signal: syscall.SIGKILL}, "killed by SIGKILL"},
+	} {
+		r := newRig(t)
+		r.die(tt.exit)
+		if got := r.last(); got.Exit != tt.want || got.Clean {
+			t.Errorf("%+v is told as %+v, want %q", tt.exit, got, tt.want)
+		}
+	}
+}
+
 func TestEndOfTheProcessCountsAlthoughAChildHoldsTheSocket(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -363,7 +383,10 @@ func TestCloseGivesUpAProcessThatDoesNotEnd(t *testing.T) {
 	go func() { received <- r.last() }()
 	r.Close()
 	select {
-	case <-received:
+	case got := <-received:
+		if got.Exit != "it did not end although it was killed" || got.Clean {
+			t.Errorf("report: %+v, want that it did not end", got)
+		}
 	case <-time.After(30 * time.Second):
 		t.Fatal("Receive did not return after Close")
 	}

@@ -54,7 +54,7 @@ type Client struct {
 	lastID    uint64
 	pending   map[uint64]chan answer // launches that were asked for
 	workers   map[int]held           // the ones that live
-	orphans   []process              // the ones that lived when a supervisor was lost
+	orphans   []orphan               // the ones that lived when a supervisor was lost
 	inherited []*Launched
 	info      Info
 }
@@ -254,7 +254,7 @@ func (c *Client) forkServer(info *forkInfo) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.info.ForkServer = text
+	c.info.ForkServer, c.info.ForkServerRestarts = text, info.Restarts
 }
 
 // lose tells everybody that the connection is gone. Workers that live are
@@ -273,7 +273,7 @@ func (c *Client) lose(orphaned bool) {
 	for id, w := range c.workers {
 		w.exited <- Exit{Lost: true} // buffered
 		if orphaned {
-			c.orphans = append(c.orphans, w.process)
+			c.orphans = append(c.orphans, orphan{w.process, id})
 		}
 		delete(c.workers, id)
 	}

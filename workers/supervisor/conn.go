@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -23,6 +24,7 @@ type conn struct {
 	queue  []queued
 	more   *sync.Cond // queue or ending has changed
 	ending bool       // nothing is queued any more
+	failed error      // why a packet could not be sent, the first time
 }
 
 type queued struct {
@@ -46,10 +48,20 @@ func (c *conn) run() {
 		err := writePacket(c.raw, q.packet, q.files)
 		closeAll(q.files)
 		if err != nil {
-			break // the reading side learns of it and says so
+			c.fail(err)
+			break
 		}
 	}
 	c.close()
+}
+
+// fail keeps why the connection is about to be closed: receive says so.
+func (c *conn) fail(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failed == nil && !errors.Is(err, net.ErrClosed) {
+		c.failed = err
+	}
 }
 
 func (c *conn) next() (queued, bool) {
@@ -71,8 +83,9 @@ func (c *conn) send(p packet, files ...*os.File) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	full := len(c.queue) >= maxQueued
-	if full {
-		c.raw.Close() // the peer has stopped reading
+	if full && !c.ending && c.failed == nil {
+		c.failed = fmt.Errorf("send packet: the peer has not read the %d before it", maxQueued)
+		c.raw.Close()
 	}
 	if c.ending || full {
 		closeAll(files)
@@ -83,10 +96,18 @@ func (c *conn) send(p packet, files ...*os.File) error {
 	return nil
 }
 
-// receive waits for the next packet. One goroutine may call it.
+// receive waits for the next packet. One goroutine may call it. When the connection
+// was closed because a packet could not be sent, that is its error.
 func (c *conn) receive() (packet, []*os.File, error) {
 	var p packet
 	files, err := c.in.read(&p)
+	if errors.Is(err, net.ErrClosed) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.failed != nil {
+			err = c.failed
+		}
+	}
 	return p, files, err
 }
 

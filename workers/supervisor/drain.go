@@ -14,6 +14,9 @@ const (
 	// drainedTime bounds the reading of an ended worker's last output, where a
 	// process that got away still holds the other end.
 	drainedTime = time.Second
+	// ringTime is how often a cancelled worker is signalled: a signal that comes just
+	// before a blocking system call does not interrupt it.
+	ringTime = time.Second
 )
 
 // drain ends the workers without the help of a daemon, which is the one that
@@ -36,11 +39,12 @@ func (s *Supervisor) drain(signals <-chan os.Signal) {
 	for _, step := range []struct {
 		stage stage
 		tell  func(*worker)
+		again func(*worker) // every ringTime; nil for never
 		grace time.Duration
 	}{
-		{stageAsked, func(w *worker) { w.tell(frameStop, 0) }, finish},
-		{stageCancelled, s.cancel, cancel},
-		{stageKilled, s.kill, killTime},
+		{stageAsked, func(w *worker) { w.tell(frameStop, 0) }, nil, finish},
+		{stageCancelled, s.cancel, s.ring, cancel},
+		{stageKilled, s.kill, nil, killTime},
 	} {
 		switch {
 		case step.stage == stageKilled:
@@ -51,7 +55,7 @@ func (s *Supervisor) drain(signals <-chan os.Signal) {
 		for _, w := range s.reached(step.stage) {
 			step.tell(w)
 		}
-		done, signalled := s.awaitNone(step.grace, signals)
+		done, signalled := s.awaitNone(step.grace, signals, step.again)
 		if done {
 			return
 		}
@@ -76,15 +80,27 @@ func (s *Supervisor) reached(now stage) []*worker {
 // cancel raises the cancellation in whatever task the worker runs.
 func (s *Supervisor) cancel(w *worker) {
 	w.tell(frameCancel, anyTask)
+	s.ring(w)
+}
+
+// ring has the worker look for a cancel; without one it does nothing.
+func (s *Supervisor) ring(w *worker) {
 	if err := s.reaper.signal(w.PID, unix.SIGUSR1); err != nil && !errors.Is(err, errEnded) {
 		s.log.Warn("worker could not be interrupted", "worker", w.id, "pid", w.PID, "err", err)
 	}
 }
 
-// awaitNone returns when no worker is left, or time is up, or a signal came.
-func (s *Supervisor) awaitNone(within time.Duration, signals <-chan os.Signal) (done, signalled bool) {
+// awaitNone returns when no worker is left, or time is up, or a signal came. Until
+// then it does again, if not nil, to each worker.
+func (s *Supervisor) awaitNone(within time.Duration, signals <-chan os.Signal, again func(*worker)) (done, signalled bool) {
 	timer := time.NewTimer(within)
 	defer timer.Stop()
+	var rings <-chan time.Time
+	if again != nil {
+		ticker := time.NewTicker(ringTime)
+		defer ticker.Stop()
+		rings = ticker.C
+	}
 	for {
 		s.mu.Lock()
 		left := len(s.workers)
@@ -94,6 +110,10 @@ func (s *Supervisor) awaitNone(within time.Duration, signals <-chan os.Signal) (
 		}
 		select {
 		case <-s.fewer:
+		case <-rings:
+			for _, w := range s.living() {
+				again(w)
+			}
 		case <-timer.C:
 			return false, false
 		case <-signals:

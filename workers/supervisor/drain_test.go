@@ -57,6 +57,21 @@ func TestDrainCancelsWhatTakesTooLong(t *testing.T) {
 	})
 }
 
+func TestDrainRepeatsTheSignalOfACancel(t *testing.T) {
+	t.Parallel()
+	spec := project(t)
+	spec.ShutdownGrace = time.Millisecond
+	tm := newTeam(t, Config{ExitWithDaemon: true}, spec)
+	h := tm.hire(t, 1)
+	h.run(t, "deaf_once")
+	h.expect(t, "sleeping")
+	tm.stop()
+	tm.ends(t)
+	if v := tm.verdict(t, 1); v["verdict"] != string(stageCancelled) || v["exit"] != "exit code 5" {
+		t.Errorf("%v, want it ended by the second signal", v)
+	}
+}
+
 func TestDrainKillsWhatDoesNotObey(t *testing.T) {
 	eachIsolation(t, func(t *testing.T, cfg Config) {
 		cfg.ExitWithDaemon = true

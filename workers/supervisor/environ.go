@@ -11,7 +11,7 @@ import (
 func environ(own []string, added map[string]string) []string {
 	env := map[string]string{}
 	for _, entry := range own {
-		if name, value, ok := strings.Cut(entry, "="); ok && !managers(name) {
+		if name, value, ok := strings.Cut(entry, "="); ok && !Reserved(name) {
 			env[name] = value
 		}
 	}
@@ -23,8 +23,9 @@ func environ(own []string, added map[string]string) []string {
 	return list
 }
 
-// managers says whether a variable is from systemd to its service (systemd.exec(5)).
-func managers(name string) bool {
+// Reserved says whether an environment variable is from systemd to its service
+// alone (systemd.exec(5)): workers do not inherit it and cannot be given it.
+func Reserved(name string) bool {
 	switch name {
 	case "NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM":
 		return true

@@ -18,3 +18,15 @@ func TestEnvironmentIsOursLessTheManagersPlusTheSpecs(t *testing.T) {
 		t.Errorf("environ = %q, want %q", got, want)
 	}
 }
+
+func TestVariablesOfTheServiceManagerAreReserved(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"NOTIFY_SOCKET": true, "WATCHDOG_USEC": true, "LISTEN_PIDFDID": true, "JOURNAL_STREAM": true, "CREDENTIALS_DIRECTORY": true,
+		"PATH": false, "LISTEN": false, "": false, "MY_NOTIFY_SOCKET": false,
+	} {
+		if got := Reserved(name); got != want {
+			t.Errorf("Reserved(%q) = %t, want %t", name, got, want)
+		}
+	}
+}

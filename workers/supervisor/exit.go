@@ -16,6 +16,9 @@ type Exit struct {
 	// Lost means that the supervisor itself is gone: how the worker ended, or
 	// whether it has, is unknown, and the other fields are empty.
 	Lost bool `json:"lost,omitempty"`
+	// GivenUp means that nobody waits any longer for the end of a process that was
+	// killed. It is the daemon's own verdict, and the other fields are empty.
+	GivenUp bool `json:"-"`
 	// OOM means that the kernel's out-of-memory killer struck in the worker's cgroup.
 	OOM        bool          `json:"oom,omitempty"`
 	MaxRSS     int64         `json:"max_rss,omitempty"` // bytes
@@ -42,6 +45,8 @@ func (e Exit) cause() string {
 	switch {
 	case e.Lost:
 		return "the supervisor ended"
+	case e.GivenUp:
+		return "it did not end although it was killed"
 	case e.Signal == 0:
 		return fmt.Sprintf("exit code %d", e.Code)
 	}

@@ -21,6 +21,7 @@ func TestExitInWords(t *testing.T) {
 		{Exit{Signal: unix.SIGSEGV, Core: true}, "killed by SIGSEGV (core dumped)"},
 		{Exit{Signal: syscall.Signal(63)}, "killed by signal 63"},
 		{Exit{Lost: true}, "the supervisor ended"},
+		{Exit{GivenUp: true}, "it did not end although it was killed"},
 		{Exit{Survivors: 1}, "exit code 0; a process that it left behind was killed"},
 		{Exit{Signal: unix.SIGKILL, Survivors: 3}, "killed by SIGKILL; 3 processes that it left behind were killed"},
 	} {

@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,8 +27,6 @@ const (
 	buryTime = 10 * time.Second
 	// stopTime is how long the fork server may take to leave by itself.
 	stopTime = time.Second
-	// outputLine bounds a line of the fork server's output in the log.
-	outputLine = 4096
 )
 
 var errForkServerGone = errors.New("the fork server has ended")
@@ -42,49 +39,76 @@ type forkServer struct {
 	reaper *reaper
 	cage   cage
 	raw    *net.UnixConn
+	output *forkOutput
+
+	served  bool        // it was ready; set by answers, read after it
+	stopped atomic.Bool // it was told to end
 
 	ready  chan forkPacket // buffered; its first word: "ready" or "failed"
 	gone   chan struct{}   // closed when the process has ended; cause is set before
 	buried chan struct{}   // closed when the process and its cage are gone
 	cause  error
+	died   bool // it was ready and ended unasked; set before gone is closed
 
-	mu      sync.Mutex // guards the fields below and orders the requests
-	waiting map[int]chan forkPacket
+	mu      sync.Mutex                // guards the fields below and orders the requests
+	waiting map[int][]chan forkPacket // by worker, in the order of the requests, which is that of the answers
 }
 
 // startForkServer starts python and returns once it is ready to fork. When ctx
-// ends before, or the preloads fail, nothing of it is left.
-func startForkServer(ctx context.Context, spec Spec, entry string, iso *isolation, log *slog.Logger) (*forkServer, error) {
-	f, err := spawnForkServer(ctx, spec, entry, iso, log)
+// ends before, or the preloads fail, nothing of it is left. known is the error of
+// the start before this one, or "": what python writes on the way to the very
+// same error is not logged again.
+func startForkServer(ctx context.Context, spec Spec, entry, known string, iso *isolation, log *slog.Logger) (*forkServer, error) {
+	f, err := spawnForkServer(ctx, spec, entry, iso, &forkOutput{log: log, holding: known != ""})
 	if err != nil {
 		return nil, err
+	}
+	first, err := f.begin(ctx)
+	if err != nil {
+		f.stop()
+		if err.Error() != known {
+			f.output.release(ctx)
+		}
+		return nil, err
+	}
+	f.output.release(ctx)
+	log.Info("fork server is ready", "pid", f.pid, "generation", spec.Generation, "python", first.Python)
+	return f, nil
+}
+
+// begin sends the spec and waits until it is carried out.
+func (f *forkServer) begin(ctx context.Context) (forkPacket, error) {
+	if err := writePacket(f.raw, forkSpecOf(f.spec), nil); err != nil {
+		f.stop()
+		return forkPacket{}, f.endedEarly()
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, startTime, fmt.Errorf("the fork server was not ready within %s", startTime))
 	defer cancel()
 	select {
 	case first := <-f.ready:
-		if first.Op == "ready" {
-			log.Info("fork server is ready", "pid", f.pid, "generation", spec.Generation, "python", first.Python)
-			return f, nil
-		}
-		err = errors.New(first.Error)
+		return first, first.failure()
 	case <-f.gone:
-		err = fmt.Errorf("the fork server ended before it was ready: %w", f.cause)
 		select {
 		case first := <-f.ready: // said and left at once
-			err = errors.New(first.Error)
+			if err := first.failure(); err != nil {
+				return forkPacket{}, err
+			}
 		default:
 		}
+		return forkPacket{}, f.endedEarly()
 	case <-ctx.Done():
-		err = context.Cause(ctx)
 		f.kill()
+		return forkPacket{}, context.Cause(ctx)
 	}
-	f.stop()
-	return nil, err
+}
+
+// endedEarly may be called once the process is gone.
+func (f *forkServer) endedEarly() error {
+	return fmt.Errorf("the fork server ended before it was ready: %w", f.cause)
 }
 
 // spawnForkServer starts the process, and the goroutine that ends with it.
-func spawnForkServer(ctx context.Context, spec Spec, entry string, iso *isolation, log *slog.Logger) (*forkServer, error) {
+func spawnForkServer(ctx context.Context, spec Spec, entry string, iso *isolation, output *forkOutput) (*forkServer, error) {
 	python, err := exec.LookPath(spec.Python)
 	if err == nil {
 		python, err = filepath.Abs(python)
@@ -103,20 +127,16 @@ func spawnForkServer(ctx context.Context, spec Spec, entry string, iso *isolatio
 		return nil, fmt.Errorf("open control socket of the fork server: %w", err)
 	}
 	f := &forkServer{
-		log: log, spec: spec, reaper: iso.reaper, raw: raw.(*net.UnixConn),
+		log: output.log, spec: spec, reaper: iso.reaper, raw: raw.(*net.UnixConn), output: output,
 		ready: make(chan forkPacket, 1), gone: make(chan struct{}), buried: make(chan struct{}),
-		waiting: map[int]chan forkPacket{},
+		waiting: map[int][]chan forkPacket{},
 	}
-	out, ended, err := f.exec(ctx, python, entry, theirs, iso)
+	pipes, ended, err := f.exec(ctx, python, entry, theirs, iso)
 	if err != nil {
 		raw.Close()
 		return nil, startError(spec.Python, err)
 	}
-	go f.live(ctx, out, ended) // ends with the process; stop waits for it
-	if err := writePacket(f.raw, forkSpecOf(spec), nil); err != nil {
-		f.stop()
-		return nil, fmt.Errorf("the fork server ended before it was ready: %w", f.cause)
-	}
+	go f.live(ctx, pipes, ended) // ends with the process; stop waits for it
 	return f, nil
 }
 
@@ -133,26 +153,26 @@ func startError(python string, err error) error {
 	return fmt.Errorf("start python %q: %w", python, err)
 }
 
-// output is the fork server's stdout and stderr.
-type output struct{ stdout, stderr *os.File }
+// pipes are the read ends of the fork server's stdout and stderr.
+type pipes struct{ stdout, stderr *os.File }
 
 // exec starts the process in its cage. It waits for its spec before it imports
 // anything of the project, so that it can be moved without haste.
-func (f *forkServer) exec(ctx context.Context, python, entry string, control *os.File, iso *isolation) (output, <-chan Exit, error) {
+func (f *forkServer) exec(ctx context.Context, python, entry string, control *os.File, iso *isolation) (pipes, <-chan Exit, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return output{}, nil, err
+		return pipes{}, nil, err
 	}
 	defer null.Close()
 	stdout, outW, err := pipe("stdout")
 	if err != nil {
-		return output{}, nil, err
+		return pipes{}, nil, err
 	}
 	defer outW.Close()
 	stderr, errW, err := pipe("stderr")
 	if err != nil {
 		stdout.Close()
-		return output{}, nil, err
+		return pipes{}, nil, err
 	}
 	defer errW.Close()
 	ended, err := f.spawn(ctx, python, entry, iso, []uintptr{null.Fd(), outW.Fd(), errW.Fd(), control.Fd()})
@@ -160,7 +180,7 @@ func (f *forkServer) exec(ctx context.Context, python, entry string, control *os
 		stdout.Close()
 		stderr.Close()
 	}
-	return output{stdout, stderr}, ended, err
+	return pipes{stdout, stderr}, ended, err
 }
 
 func (f *forkServer) spawn(ctx context.Context, python, entry string, iso *isolation, files []uintptr) (<-chan Exit, error) {
@@ -195,12 +215,12 @@ func (f *forkServer) bury(ctx context.Context, exit *Exit) error {
 }
 
 // live follows the process to its end.
-func (f *forkServer) live(ctx context.Context, out output, ended <-chan Exit) {
+func (f *forkServer) live(ctx context.Context, out pipes, ended <-chan Exit) {
 	last := &tail{}
 	var wg sync.WaitGroup
 	wg.Go(f.answers)
-	wg.Go(func() { f.follow(ctx, out.stdout, slog.LevelInfo, io.Discard) })
-	wg.Go(func() { f.follow(ctx, out.stderr, slog.LevelWarn, last) })
+	wg.Go(func() { f.output.follow(ctx, out.stdout, slog.LevelInfo, io.Discard) })
+	wg.Go(func() { f.output.follow(ctx, out.stderr, slog.LevelWarn, last) })
 	exit := <-ended
 	// All of these end with the process, unless another one holds them too.
 	soon := time.Now().Add(time.Second)
@@ -215,9 +235,13 @@ func (f *forkServer) live(ctx context.Context, out output, ended <-chan Exit) {
 	if lines := last.lines(); len(lines) > 0 && exit.Signal == 0 {
 		f.cause = fmt.Errorf("%s: %s", exit, lines[len(lines)-1])
 	}
+	f.died = f.served && !f.stopped.Load() // before anybody stops it because it is gone
 	close(f.gone)
 	if err := f.bury(ctx, &exit); err != nil {
 		f.log.Warn("what the fork server left could not be removed", "pid", f.pid, "err", err)
+	}
+	if f.died {
+		f.log.Warn("fork server ended", "pid", f.pid, "generation", f.spec.Generation, "exit", exit.String())
 	}
 	close(f.buried)
 }
@@ -225,6 +249,7 @@ func (f *forkServer) live(ctx context.Context, out output, ended <-chan Exit) {
 // stop ends the process and waits until nothing is left of it. It leaves by
 // itself when its socket ends, unless it is busy with an import.
 func (f *forkServer) stop() {
+	f.stopped.Store(true)
 	f.raw.CloseWrite() // it is closed when the process has ended
 	timer := time.NewTimer(stopTime)
 	defer timer.Stop()
@@ -240,21 +265,5 @@ func (f *forkServer) stop() {
 func (f *forkServer) kill() {
 	if err := f.cage.kill(); err != nil {
 		f.log.Warn("the fork server could not be killed", "pid", f.pid, "err", err)
-	}
-}
-
-// follow logs what the fork server writes, line by line.
-func (f *forkServer) follow(ctx context.Context, file *os.File, level slog.Level, also io.Writer) {
-	lines := bufio.NewReaderSize(file, outputLine)
-	for {
-		line, err := lines.ReadSlice('\n')
-		if len(line) > 0 {
-			also.Write(line) // a tail takes everything
-			text := strings.ToValidUTF8(strings.TrimRight(string(line), "\r\n"), "\ufffd")
-			f.log.Log(ctx, level, "fork server wrote", "line", text)
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return
-		}
 	}
 }

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -14,6 +15,14 @@ type forkPacket struct {
 	PID    int    `json:"pid,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Python string `json:"python,omitempty"`
+}
+
+// failure is what the first packet says, nil if it is that the fork server is ready.
+func (p forkPacket) failure() error {
+	if p.Op == "ready" {
+		return nil
+	}
+	return errors.New(p.Error)
 }
 
 // forkSpec is the part of a Spec that the fork server carries out.
@@ -62,7 +71,7 @@ func (f *forkServer) fork(ctx context.Context, worker int, files []*os.File) (in
 		return 0, fmt.Errorf("fork worker %d: no answer within %s", worker, forkTime)
 	case <-ctx.Done():
 		// The worker, if there is one, leaves when its go pipe is closed. Its answer
-		// is still expected.
+		// is still expected, so that it is not taken for that of the next request.
 		return 0, ctx.Err()
 	}
 }
@@ -70,13 +79,28 @@ func (f *forkServer) fork(ctx context.Context, worker int, files []*os.File) (in
 func (f *forkServer) ask(worker int, files []*os.File, answer chan forkPacket) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.waiting[worker] = answer
 	f.raw.SetWriteDeadline(time.Now().Add(forkTime)) // the write says so
 	if err := writePacket(f.raw, forkPacket{Op: "fork", Worker: worker}, files); err != nil {
-		delete(f.waiting, worker)
 		return fmt.Errorf("%w: %w", errForkServerGone, err)
 	}
+	f.waiting[worker] = append(f.waiting[worker], answer) // answered takes the same lock
 	return nil
+}
+
+// answered returns who has asked for the worker first, and forgets it; nil if nobody has.
+func (f *forkServer) answered(worker int) chan forkPacket {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	asked := f.waiting[worker]
+	switch len(asked) {
+	case 0:
+		return nil
+	case 1:
+		delete(f.waiting, worker)
+	default:
+		f.waiting[worker] = asked[1:]
+	}
+	return asked[0]
 }
 
 // answers hands each answer to who waits for it. When it cannot read any more,
@@ -92,13 +116,11 @@ func (f *forkServer) answers() {
 			return
 		}
 		if first {
+			f.served = p.failure() == nil
 			f.ready <- p // buffered
 			continue
 		}
-		f.mu.Lock()
-		answer := f.waiting[p.Worker]
-		delete(f.waiting, p.Worker)
-		f.mu.Unlock()
+		answer := f.answered(p.Worker)
 		if answer == nil {
 			f.log.Warn("the fork server said something unexpected", "op", p.Op, "worker", p.Worker, "err", p.Error)
 			continue

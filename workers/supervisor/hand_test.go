@@ -66,6 +66,18 @@ def stubborn():
         except BaseException:
             say("not me")
 
+def deaf_once():
+    """Miss the first signal, as a system call does that begins right after it."""
+    heard = []
+    def hear(number, frame):
+        heard.append(number)
+        if len(heard) == 2:
+            os._exit(5)
+    signal.signal(signal.SIGUSR1, hear)
+    say("sleeping")
+    while True:
+        time.sleep(300)
+
 def flood(size, report):
     """Write more than a pipe and a socket hold; say so in the file report after the first."""
     say("sleeping")

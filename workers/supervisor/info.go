@@ -2,14 +2,15 @@ package supervisor
 
 // Info is what the client knows about its supervisor.
 type Info struct {
-	Connected  bool
-	PID        int
-	Version    int    // of the protocol, as agreed
-	Isolation  string // "cgroup" or "process group"
-	Tree       string // directory of the cgroup tree; "" without one
-	Restarts   int    // how often another supervisor process took over
-	ForkServer string // "starting", "ready" or "failed: …"; "" before the first
-	LastError  string // why there is no connection, or why a spec was refused
+	Connected          bool
+	PID                int
+	Version            int    // of the protocol, as agreed
+	Isolation          string // "cgroup" or "process group"
+	Tree               string // directory of the cgroup tree; "" without one
+	Restarts           int    // how often another supervisor process took over
+	ForkServer         string // "starting", "ready" or "failed: …"; "" before the first
+	ForkServerRestarts int    // how often this supervisor replaced one that had ended unasked
+	LastError          string // why there is no connection, or why a spec was refused
 }
 
 // Info returns a snapshot.

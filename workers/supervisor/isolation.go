@@ -78,7 +78,7 @@ func (i *isolation) sweep(ctx context.Context, log *slog.Logger) {
 
 // killOrphans ends the sessions of workers that an earlier supervisor started,
 // as its daemon remembers them. Without a tree there is no other trace of them.
-func (i *isolation) killOrphans(orphans []process, log *slog.Logger) {
+func (i *isolation) killOrphans(orphans []orphan, log *slog.Logger) {
 	for _, o := range orphans {
 		stat, err := readStat(o.PID)
 		if err != nil || stat.start != o.Start || stat.session != o.PID || i.reaper.has(o.PID) {
@@ -91,9 +91,9 @@ func (i *isolation) killOrphans(orphans []process, log *slog.Logger) {
 		killed := len(c.left)
 		c.close()
 		if err = errors.Join(err, c.failed, unix.Kill(o.PID, unix.SIGKILL)); err != nil {
-			log.Warn("a worker of an earlier supervisor could not be killed", "pid", o.PID, "err", err)
+			log.Warn("a worker of an earlier supervisor could not be killed", "worker", o.Worker, "pid", o.PID, "err", err)
 			continue
 		}
-		log.Info("killed a worker of an earlier supervisor", "pid", o.PID, "others", killed)
+		log.Info("killed a worker of an earlier supervisor", "worker", o.Worker, "pid", o.PID, "children", killed)
 	}
 }

@@ -23,11 +23,15 @@ type nursery struct {
 	log   *slog.Logger
 	// told is called with each change of state, one at a time; it must not block.
 	told func(forkInfo)
+	// restarts counts the fork servers that ended unasked and were replaced. It is
+	// owned by the attempts, of which one runs at a time.
+	restarts int
 
 	mu       sync.Mutex // guards the fields below
 	spec     *Spec
 	current  *attempt
-	failures int // starts that failed, or ended before a worker was forked, in a row
+	failures int    // starts that failed, or ended before a worker was forked, in a row
+	known    string // the error of the last start, as far as it was one with this spec
 	closed   bool
 	wg       sync.WaitGroup
 }
@@ -66,7 +70,7 @@ func (n *nursery) use(ctx context.Context, spec Spec) {
 		n.spec = &spec // its graces may differ
 		return
 	}
-	n.spec, n.failures = &spec, 0
+	n.spec, n.failures, n.known = &spec, 0, ""
 	n.startLocked(ctx)
 }
 
@@ -118,18 +122,21 @@ func (n *nursery) startLocked(ctx context.Context) {
 	before := n.current
 	a := &attempt{cancel: cancel, done: make(chan struct{})}
 	n.current = a
-	spec, delay := *n.spec, startDelay(n.failures)
+	spec, delay, known := *n.spec, startDelay(n.failures), n.known
 	n.failures++
 	n.wg.Go(func() {
 		defer close(a.done)
-		before.retire()
-		n.told(forkInfo{State: forkStarting})
-		a.server, a.err = n.start(ctx, spec, delay)
+		if before.retire() {
+			n.restarts++
+		}
+		n.told(forkInfo{State: forkStarting, Restarts: n.restarts})
+		a.server, a.err = n.start(ctx, spec, delay, known)
+		n.learn(a)
 		if a.err == nil {
-			n.told(forkInfo{State: forkReady})
+			n.told(forkInfo{State: forkReady, Restarts: n.restarts})
 			return
 		}
-		n.told(forkInfo{State: forkFailed, Error: a.err.Error()})
+		n.told(forkInfo{State: forkFailed, Error: a.err.Error(), Restarts: n.restarts})
 		if ctx.Err() == nil {
 			// The daemon is told, and says it; there is one try for each launch that it asks for.
 			n.log.Debug("fork server could not be started", "generation", spec.Generation, "err", a.err)
@@ -137,7 +144,20 @@ func (n *nursery) startLocked(ctx context.Context) {
 	})
 }
 
-func (n *nursery) start(ctx context.Context, spec Spec, delay time.Duration) (*forkServer, error) {
+// learn notes how the attempt went, unless another one is wanted by now.
+func (n *nursery) learn(a *attempt) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch {
+	case n.current != a:
+	case a.err != nil:
+		n.known = a.err.Error()
+	default:
+		n.known = ""
+	}
+}
+
+func (n *nursery) start(ctx context.Context, spec Spec, delay time.Duration, known string) (*forkServer, error) {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
@@ -145,19 +165,22 @@ func (n *nursery) start(ctx context.Context, spec Spec, delay time.Duration) (*f
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	return startForkServer(ctx, spec, n.entry, n.iso, n.log)
+	return startForkServer(ctx, spec, n.entry, known, n.iso, n.log)
 }
 
-// retire ends what came of the attempt. The workers live on.
-func (a *attempt) retire() {
+// retire ends what came of the attempt, and says whether it had ended unasked. The
+// workers live on.
+func (a *attempt) retire() (died bool) {
 	if a == nil {
-		return
+		return false
 	}
 	a.cancel()
 	<-a.done
-	if a.server != nil {
-		a.server.stop()
+	if a.server == nil {
+		return false
 	}
+	a.server.stop()
+	return a.server.died
 }
 
 // close ends the fork server and waits until nothing is left of it.

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -30,7 +31,17 @@ func TestLaunchWorksAfterTheForkServerWasKilled(t *testing.T) {
 		after.run(t, "sleep", 0)
 		after.expect(t, "sleeping")
 		after.done(t)
+		ended := tm.keeper.log.find(t, 1, `"fork server ended"`)
+		if ended["level"] != "WARN" || ended["pid"] != ready["pid"] || ended["exit"] != "killed by SIGKILL" {
+			t.Errorf("the end of the fork server is told as %v", ended)
+		}
+		if n := tm.client.Info().ForkServerRestarts; n != 1 {
+			t.Errorf("fork server restarts: %d, want 1", n)
+		}
 		tm.finish(t)
+		if n := strings.Count(tm.keeper.log.text(), `"fork server ended"`); n != 1 {
+			t.Errorf("%d fork servers have ended, want only the one that we have not stopped", n)
+		}
 	})
 }
 
@@ -59,6 +70,12 @@ func TestLostSupervisorIsReplaced(t *testing.T) {
 		}
 		if h.Cgroup != "" && exists(h.Cgroup) {
 			t.Errorf("%s is still there", h.Cgroup)
+		}
+		if cfg.Tree == noTree { // otherwise the sweep was first
+			killed := tm.keeper.log.find(t, 1, `"killed a worker of an earlier supervisor"`)
+			if killed["worker"] != 1.0 || killed["pid"] != float64(h.PID) || killed["children"] != 1.0 {
+				t.Errorf("the worker's end is told as %v, want worker 1 with one child", killed)
+			}
 		}
 		if !alive(next.PID) {
 			t.Error("the sweep has ended a new worker")
@@ -168,6 +185,50 @@ func TestOutputOfThePreloadsIsLogged(t *testing.T) {
 		}
 	}
 	tm.finish(t)
+	for line := range strings.Lines(tm.keeper.log.text()) {
+		if n := strings.Count(line, `"part":`); n != 1 {
+			t.Errorf("%d parts in %s", n, line)
+		}
+	}
+}
+
+func TestOutputOfAStartThatFailsAgainIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	spec := project(t)
+	state := filepath.Join(t.TempDir(), "state")
+	module := fmt.Sprintf(`
+import sys
+state = open(%q).read()
+print("found", state, file=sys.stderr)
+if state != "mended":
+    raise ValueError(state)
+`, state)
+	if err := os.WriteFile(filepath.Join(spec.PythonPath[0], "broken.py"), []byte(module), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		if err := os.WriteFile(state, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spec.Preload = []string{"broken"}
+	write("rotten")
+	tm := newTeam(t, Config{}, spec)
+	for _, text := range []string{"rotten", "rotten", "rotten", "worse", "worse"} {
+		write(text)
+		if _, err := tm.client.Launch(bounded(t), 1); err == nil || !strings.Contains(err.Error(), "ValueError: "+text) {
+			t.Errorf("Launch: %v, want that it is %s", err, text)
+		}
+	}
+	write("mended")
+	tm.hire(t, 1)
+	tm.finish(t)
+	log := tm.keeper.log.text()
+	for _, line := range []string{"found rotten", "ValueError: rotten", "found worse", "ValueError: worse", "found mended"} {
+		if n := strings.Count(log, `"line":"`+line); n != 1 {
+			t.Errorf("%q is logged %d times, want once", line, n)
+		}
+	}
 }
 
 func TestNewGenerationGetsANewForkServer(t *testing.T) {
@@ -181,6 +242,9 @@ func TestNewGenerationGetsANewForkServer(t *testing.T) {
 	spec.Env = map[string]string{"ADDED": "later"}
 	tm.client, tm.stop = tm.connect(t, spec)
 	h := tm.hire(t, 2)
+	if text := tm.keeper.log.text(); strings.Contains(text, "fork server ended") {
+		t.Errorf("the end of a fork server that we have stopped is told:\n%s", text)
+	}
 	h.run(t, "environment", "ADDED")
 	h.expect(t, "later")
 	if pid := int(first["pid"].(float64)); alive(pid) {
@@ -216,6 +280,9 @@ func TestNextDaemonInheritsTheWorkers(t *testing.T) {
 		list := tm.client.Inherited()
 		if len(list) != 1 || list[0].PID != h.PID || list[0].Worker != 1 || list[0].Cgroup != h.Cgroup {
 			t.Fatalf("inherited %+v, want worker 1 with process %d", list, h.PID)
+		}
+		if info := tm.client.Info(); info.ForkServer != "ready" {
+			t.Errorf("the next daemon knows of the fork server: %q, want that it is ready", info.ForkServer)
 		}
 		if again := tm.client.Inherited(); len(again) != 0 {
 			t.Errorf("inherited once more: %+v", again)

@@ -84,13 +84,14 @@ func (c *Client) launched(link *conn, p packet, files []*os.File) {
 // inherit keeps a worker of an earlier daemon until Inherited is called.
 func (c *Client) inherit(p packet, files []*os.File) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	l, err := c.holdLocked(p, files)
+	if err == nil {
+		c.inherited = append(c.inherited, l)
+	}
+	c.mu.Unlock()
 	if err != nil {
 		c.log.Warn("a worker of an earlier daemon cannot be taken over", "worker", p.Worker, "err", err)
-		return
 	}
-	c.inherited = append(c.inherited, l)
 }
 
 // holdLocked makes a Launched of a packet, and remembers who wants to know of its end.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -136,8 +137,8 @@ func (s *Supervisor) serve(ctx context.Context, to *session, h *hello) {
 	})
 	s.welcome(ctx, to, h)
 	err := s.requests(ctx, to, &parts)
-	// Reset: it has left with an answer of ours unread.
-	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ECONNRESET) {
+	// Reset: it has left with an answer of ours unread. Broken pipe: before we sent one.
+	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
 		s.log.Info("daemon has disconnected", "daemon", to.pid)
 	} else {
 		s.log.Warn("connection to the daemon is lost", "daemon", to.pid, "err", err)
@@ -158,6 +159,7 @@ func (s *Supervisor) welcome(ctx context.Context, to *session, h *hello) {
 	for _, w := range s.living() {
 		s.handOver(to, w)
 	}
+	s.tellForkState(to)
 	to.conn.send(packet{Op: opWelcome, Welcome: &welcome{ // requests meets the same end
 		Version: wireVersion, MinVersion: minVersion, PID: s.pid, Isolation: s.iso.String(), Tree: s.iso.path(),
 	}})
@@ -171,17 +173,29 @@ func (s *Supervisor) handOver(to *session, w *worker) {
 		s.log.Info("worker wrote while no daemon was connected", "worker", w.id, "pid", w.PID, "output", lines)
 		w.output.reset()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.workers[w.id] != w {
-		return // it has ended; under the lock, so that its end cannot be told before it is
-	}
 	files, err := duplicate(w.ends.files()...)
-	if err != nil {
-		s.log.Error("worker could not be handed over", "worker", w.id, "pid", w.PID, "err", err)
+	if !s.inherit(to, w, files, err) {
+		closeAll(files)
 		return
 	}
-	to.conn.send(packet{Op: opInherited, Worker: w.id, Launched: w.describe()}, files...) // likewise
+	if err != nil {
+		s.log.Error("worker could not be handed over", "worker", w.id, "pid", w.PID, "err", err)
+	}
+}
+
+// inherit sends the worker's descriptors, if it was possible to duplicate them, and
+// says whether the worker was still there. If not, its own may have been closed
+// meanwhile, and the duplicates are of anything.
+func (s *Supervisor) inherit(to *session, w *worker, files []*os.File, err error) bool {
+	s.mu.Lock() // so that its end cannot be told before it is
+	defer s.mu.Unlock()
+	if s.workers[w.id] != w {
+		return false
+	}
+	if err == nil {
+		to.conn.send(packet{Op: opInherited, Worker: w.id, Launched: w.describe()}, files...) // requests meets the same end
+	}
+	return true
 }
 
 // settleDown makes the tree and ends what is in it, or does without one.
@@ -198,7 +212,7 @@ func (s *Supervisor) settleDown(ctx context.Context, tree string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.iso = iso
-	s.nursery = &nursery{iso: iso, entry: s.entry, log: s.log.With("part", "forkserver"), told: s.forkState}
+	s.nursery = &nursery{iso: iso, entry: s.entry, log: s.forkLog, told: s.forkState}
 }
 
 // requests reads what the daemon wants. What may take long is done beside.
@@ -241,12 +255,8 @@ func (s *Supervisor) takeSpec(ctx context.Context, to *session, p packet) {
 }
 
 func (s *Supervisor) interrupt(id int) {
-	w := s.find(id)
-	if w == nil {
-		return // it has ended meanwhile
-	}
-	if err := s.reaper.signal(w.PID, unix.SIGUSR1); err != nil && !errors.Is(err, errEnded) {
-		s.log.Warn("worker could not be interrupted", "worker", id, "pid", w.PID, "err", err)
+	if w := s.find(id); w != nil { // otherwise it has ended meanwhile
+		s.ring(w)
 	}
 }
 
@@ -259,6 +269,15 @@ func (s *Supervisor) leave() {
 		w.absorb(s.cfg.ExitWithDaemon)
 	}
 	poke(s.alone)
+}
+
+// tellForkState tells a daemon that has just come how the fork server is.
+func (s *Supervisor) tellForkState(to *session) {
+	s.mu.Lock() // so that a later state is told later
+	defer s.mu.Unlock()
+	if info := s.forks; info.State != forkNone {
+		to.conn.send(packet{Op: opForks, ForkServer: &info}) // requests meets the same end
+	}
 }
 
 // forkState tells the daemon how the fork server is.

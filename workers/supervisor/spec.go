@@ -29,7 +29,8 @@ type Spec struct {
 	Preload []string `json:"preload,omitempty"`
 	// Class is the worker class as "module.Class"; "" is the plain worker.
 	Class string `json:"class,omitempty"`
-	// IdleTimeout is how long a worker without a task stays; 0 is for ever.
+	// IdleTimeout is the time without a task after which the worker class's
+	// on_idle hook is called; 0 is never.
 	IdleTimeout time.Duration `json:"idle_timeout,omitempty"`
 	// Env is added to the supervisor's own environment.
 	Env map[string]string `json:"env,omitempty"`

@@ -52,6 +52,7 @@ type Supervisor struct {
 	patience time.Duration // for the first daemon, see firstDaemon
 	listener *net.UnixListener
 	log      *slog.Logger
+	forkLog  *slog.Logger // the fork server's
 	pid      int
 	entry    string // of the Python files, once they are installed
 	reaper   *reaper
@@ -60,9 +61,12 @@ type Supervisor struct {
 	alone chan struct{} // poked when the daemon is gone
 	fewer chan struct{} // poked when a worker is gone
 
+	// Set by the first session, under mu; then both stay. Who may run before that
+	// reads them under mu.
+	iso     *isolation
+	nursery *nursery
+
 	mu       sync.Mutex      // guards the fields below
-	iso      *isolation      // nil before the first hello; then it stays
-	nursery  *nursery        // likewise
 	workers  map[int]*worker // by id; nil while it is being launched
 	session  *session        // nil while no daemon is connected
 	forks    forkInfo
@@ -70,10 +74,13 @@ type Supervisor struct {
 }
 
 // NewSupervisor returns a supervisor that serves one daemon at a time on
-// listener, which must be of the "unixpacket" network and is closed by Run.
+// listener, which must be of the "unixpacket" network and is closed by Run. It
+// adds to log which part of the process speaks: itself, or the fork server.
 func NewSupervisor(cfg Config, listener *net.UnixListener, log *slog.Logger) *Supervisor {
+	own := log.With("part", "supervisor")
 	return &Supervisor{
-		cfg: cfg, patience: firstDaemon, listener: listener, log: log, pid: os.Getpid(), reaper: newReaper(log),
+		cfg: cfg, patience: firstDaemon, listener: listener, pid: os.Getpid(),
+		log: own, forkLog: log.With("part", "forkserver"), reaper: newReaper(own),
 		alone: make(chan struct{}, 1), fewer: make(chan struct{}, 1), workers: map[int]*worker{},
 	}
 }
@@ -237,7 +244,9 @@ func (s *Supervisor) clear(ctx context.Context) error {
 		return nil
 	}
 	s.iso.sweep(ctx, s.log) // what could not be removed in its time
-	return s.iso.tree.Close()
+	ctx, cancel := context.WithTimeout(ctx, buryTime)
+	defer cancel()
+	return s.iso.tree.Close(ctx)
 }
 
 // living returns the workers that are there.

@@ -49,11 +49,17 @@ type packet struct {
 }
 
 type hello struct {
-	Version    int       `json:"version"`
-	MinVersion int       `json:"min_version"`
-	PID        int       `json:"pid"`
-	Tree       string    `json:"tree,omitempty"`
-	Orphans    []process `json:"orphans,omitempty"` // workers of a supervisor that is gone
+	Version    int      `json:"version"`
+	MinVersion int      `json:"min_version"`
+	PID        int      `json:"pid"`
+	Tree       string   `json:"tree,omitempty"`
+	Orphans    []orphan `json:"orphans,omitempty"`
+}
+
+// orphan is a worker of a supervisor that is gone.
+type orphan struct {
+	process
+	Worker int `json:"worker"`
 }
 
 type welcome struct {
@@ -62,7 +68,6 @@ type welcome struct {
 	PID        int    `json:"pid"`
 	Isolation  string `json:"isolation"`
 	Tree       string `json:"tree,omitempty"`
-	Workers    int    `json:"workers,omitempty"` // how many inherited packets follow
 }
 
 type launched struct {
@@ -78,8 +83,9 @@ type process struct {
 }
 
 type forkInfo struct {
-	State forkState `json:"state"`
-	Error string    `json:"error,omitempty"`
+	State    forkState `json:"state"`
+	Error    string    `json:"error,omitempty"`
+	Restarts int       `json:"restarts,omitempty"` // how often one took the place of one that had ended unasked
 }
 
 // forkState is what the fork server is doing.

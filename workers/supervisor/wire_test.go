@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -121,6 +122,42 @@ func TestPeerThatDoesNotReadLosesItsConnection(t *testing.T) {
 		t.Errorf("send gave up after %d packets: %v, want it after %d or more", sent, err, maxQueued)
 	}
 	<-done
+	if _, _, err := c.receive(); err == nil || !strings.Contains(err.Error(), "the peer has not read the 4096 before it") {
+		t.Errorf("receive: %v, want why the connection was closed", err)
+	}
+}
+
+func TestReceiveSaysWhyAPacketCouldNotBeSent(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		size int
+		want string
+	}{
+		{maxPacket, "send packet: must be at most"},
+		{maxPacket / 2, "message too long"},
+	} {
+		a, _ := packetPair(t)
+		if err := a.SetWriteBuffer(1); err != nil { // the kernel takes its minimum
+			t.Fatal(err)
+		}
+		c := newConn(a)
+		if err := c.send(packet{Op: opRefused, Error: strings.Repeat("x", tt.size)}); err != nil {
+			t.Fatal(err)
+		}
+		c.run()
+		if _, _, err := c.receive(); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("receive after a packet of %d bytes: %v, want %q", tt.size, err, tt.want)
+		}
+	}
+}
+
+func TestReceiveSaysThatThePeerIsGone(t *testing.T) {
+	t.Parallel()
+	a, b := packetPair(t)
+	b.Close()
+	if _, _, err := newConn(a).receive(); !errors.Is(err, io.EOF) {
+		t.Errorf("receive: %v, want the end", err)
+	}
 }
 
 func TestFinishSendsWhatIsQueued(t *testing.T) {

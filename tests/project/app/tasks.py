@@ -10,6 +10,11 @@ import time
 from dispatcherd.publish import task
 
 
+if "APP_SLOW_IMPORT" in os.environ:
+    open("importing", "w").close()
+    time.sleep(float(os.environ["APP_SLOW_IMPORT"]))
+
+
 def note(path, text):
     """Append a line that a test can wait for."""
     with open(path, "a") as f:
@@ -54,8 +59,21 @@ def nap(seconds, path=None):
 
 
 @task()
-def deaf(path):
-    """Swallow every soft cancel."""
+def hold(path, gate):
+    """Run until a test makes the file `gate`."""
+    note(path, "began")
+    while not os.path.exists(gate):
+        time.sleep(0.02)
+    note(path, "ended")
+    return "let go"
+
+
+@task()
+def deaf(path, children=0):
+    """Swallow every soft cancel, and have children in the same process group."""
+    for _ in range(children):
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+        note(path, str(child.pid))
     note(path, "began")
     end = time.monotonic() + 120
     while time.monotonic() < end:
@@ -97,6 +115,23 @@ def environment(*names):
 
 
 @task()
+def whole_environment():
+    return dict(os.environ)
+
+
+@task()
+def descriptors():
+    """Return what each open descriptor is."""
+    seen = {}
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            seen[number] = os.readlink("/proc/self/fd/" + number)
+        except FileNotFoundError:
+            pass  # it was the one that lists them
+    return seen
+
+
+@task()
 def leave(code):
     os._exit(code)
 
@@ -114,13 +149,6 @@ def segfault():
 @task()
 def close_descriptors():
     os.closerange(0, 256)
-
-
-@task()
-def close_output():
-    os.close(1)
-    os.close(2)
-    print("nobody hears this")
 
 
 @task()
@@ -148,6 +176,8 @@ def background(path):
 
 
 @task()
-def fork_and_return():
-    os.fork()
-    return "parent and child"
+def parent(path):
+    """Do as `background` does, and go on."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    note(path, str(child.pid))
+    time.sleep(600)

@@ -249,6 +249,18 @@ class Worker:
                 return json.loads(last)["reason"]
             kind, _, last = frame
 
+    def terminate(self, number):
+        """Send a signal, and again each second until it has ended: Python notices one that comes
+        just before a blocking call only when the call returns."""
+        descriptor = os.pidfd_open(self.pid)
+        try:
+            for _ in range(int(PATIENCE)):
+                os.kill(self.pid, number)
+                if select.select([descriptor], [], [], 1)[0]:
+                    break
+        finally:
+            os.close(descriptor)
+
     def wait(self):
         """Wait for its end and return the exit code."""
         if self.exit_code is None:

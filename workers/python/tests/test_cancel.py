@@ -129,7 +129,7 @@ class Termination(harness.WorkerCase):
     def test_an_idle_worker_leaves_at_once(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             worker = self.start()
-            os.kill(worker.pid, number)
+            worker.terminate(number)
             self.assertEqual(worker.reason(), "signal " + signal.Signals(number).name)
             self.assertEqual(worker.wait(), 0)
 
@@ -138,7 +138,7 @@ class Termination(harness.WorkerCase):
             worker = self.start()
             worker.submit("sample.sleep")
             worker.line()
-            os.kill(worker.pid, number)
+            worker.terminate(number)
             self.assertEqual(worker.wait(), -number)
 
     def test_handlers_of_a_task_are_gone_in_the_next(self):
@@ -150,7 +150,7 @@ class Termination(harness.WorkerCase):
         worker.line()
         worker.cancel(seq)
         self.assertEqual(worker.done()["outcome"], "cancelled")
-        os.kill(worker.pid, signal.SIGTERM)
+        worker.terminate(signal.SIGTERM)
         self.assertEqual(worker.reason(), "signal SIGTERM")
 
     def test_a_worker_whose_daemon_is_gone_leaves_quietly(self):

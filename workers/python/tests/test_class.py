@@ -27,7 +27,7 @@ class PlainClass(ClassCase):
         worker.line()
         worker.cancel(seq)
         self.assertEqual(worker.done()["outcome"], "cancelled")
-        os.kill(worker.pid, signal.SIGTERM)
+        worker.terminate(signal.SIGTERM)
         self.assertEqual((worker.reason(), worker.wait()), ("signal SIGTERM", 0))
 
 
