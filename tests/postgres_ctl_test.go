@@ -131,3 +131,21 @@ func TestInterruptEndsTheWaitForRepliesOverPostgres(t *testing.T) {
 		t.Errorf("an interrupt ended it with %d and %q, want 130 and one word", code, stderr.String())
 	}
 }
+
+func TestCtlSubmitsATaskOverPostgresToAllThatListen(t *testing.T) {
+	t.Parallel()
+	north, south, _ := startTwo(t)
+	a := north.notify("run", "app.tasks.nothing", "--delay", "600", "--uuid", "shared", "--channel", "both", "--expected-replies", "2", "--reply-timeout", "30s")
+	if a.code != 0 || a.stdout != "shared\n" || a.stderr != "" {
+		t.Fatalf("run ended with %d, stdout %q and stderr %q, want 0 and the uuid", a.code, a.stdout, a.stderr)
+	}
+	for _, d := range []*daemon{north, south} {
+		if a := d.ctl("running", "--uuid", "shared"); !strings.Contains(a.stdout, "delayed-0") {
+			t.Errorf("running shows no task:\n%s%s", a.stdout, a.stderr)
+		}
+	}
+	a = north.notify("run", "app.tasks.nothing", "--uuid", "lost", "--channel", "nobody listens", "--reply-timeout", "2s")
+	if want := "dispatcherctl: obtained only 0 of 1 replies\n"; a.code != 1 || a.stdout != "" || a.stderr != want {
+		t.Errorf("run where nobody listens ended with %d, stdout %q and stderr %q, want 1 and %q", a.code, a.stdout, a.stderr, want)
+	}
+}
