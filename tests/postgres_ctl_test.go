@@ -121,7 +121,7 @@ func TestInterruptEndsTheWaitForRepliesOverPostgres(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, "the request to be published", func() bool {
-		return db.Exec(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%pg_notify(%'") != "0"
+		return db.Exec(t, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'dispatcherd' AND query LIKE '%pg_notify(%'") != "0"
 	})
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
