@@ -15,7 +15,7 @@ func counters(t *Table, _ context.Context, _ Call) (Answer, error) {
 		"pid":            os.Getpid(),
 		"pool": map[string]any{
 			"next_worker_id":   pool.NextID,
-			"finished_count":   pool.Succeeded + pool.Failed,
+			"finished_count":   pool.Finished(),
 			"canceled_count":   pool.Cancelled + pool.TimedOut + pool.Died,
 			"retirement_count": pool.Retired,
 		},

@@ -33,15 +33,11 @@ func (d *Dispatcher) end(t *task, e Ended) {
 // logEnd writes the line about one task. Those that are abandoned share one
 // line, and so do those that one request cancels before they ran.
 func (d *Dispatcher) logEnd(was State, e Ended) {
-	level := slog.LevelWarn
+	log := d.log.Warn
 	switch {
 	case e.Outcome == Abandoned:
 		return
 	case e.Outcome == Succeeded, e.Outcome == Discarded, was != Running:
-		level = slog.LevelDebug
-	}
-	log := d.log.Warn
-	if level == slog.LevelDebug {
 		log = d.log.Debug
 	}
 	log("task ended", "worker", e.Worker, "uuid", e.UUID, "task", e.Task,

@@ -31,29 +31,14 @@ func newInbox(file *os.File) (*inbox, error) {
 }
 
 // next waits for a frame. Its body is valid until the next call.
-func (in *inbox) next() (frame, error) {
-	for {
-		f, rest, need, err := cutFrame(in.buf[in.r:in.w])
-		if err != nil {
-			return frame{}, err
-		}
-		if f.kind != 0 {
-			in.r = in.w - len(rest)
-			return f, nil
-		}
-		in.need = need
-		in.makeRoom()
-		n, err := in.file.Read(in.buf[in.w:])
-		if err != nil {
-			return frame{}, err
-		}
-		in.w += n
-	}
-}
+func (in *inbox) next() (frame, error) { return in.frame(in.file.Read) }
 
 // rest returns a frame of those that have already arrived; io.EOF when there is
 // none. It is for a worker that has ended.
-func (in *inbox) rest() (frame, error) {
+func (in *inbox) rest() (frame, error) { return in.frame(in.readNow) }
+
+// frame hands out the next frame and reads as long as it is not complete.
+func (in *inbox) frame(read func([]byte) (int, error)) (frame, error) {
 	for {
 		f, rest, need, err := cutFrame(in.buf[in.r:in.w])
 		if err != nil {
@@ -65,20 +50,23 @@ func (in *inbox) rest() (frame, error) {
 		}
 		in.need = need
 		in.makeRoom()
-		n, err := in.readNow()
-		if n <= 0 {
-			return frame{}, errors.Join(io.EOF, err)
+		n, err := read(in.buf[in.w:])
+		if err != nil {
+			return frame{}, err
 		}
 		in.w += n
 	}
 }
 
-// readNow reads without waiting.
-func (in *inbox) readNow() (n int, err error) {
+// readNow reads without waiting; io.EOF when there is nothing.
+func (in *inbox) readNow(b []byte) (n int, err error) {
 	ctlErr := in.raw.Control(func(fd uintptr) {
-		n, err = ignoringEINTR(func() (int, error) { return syscall.Read(int(fd), in.buf[in.w:]) })
+		n, err = ignoringEINTR(func() (int, error) { return syscall.Read(int(fd), b) })
 	})
-	return n, errors.Join(ctlErr, err)
+	if err = errors.Join(ctlErr, err); n > 0 && err == nil {
+		return n, nil
+	}
+	return 0, errors.Join(io.EOF, err)
 }
 
 // makeRoom moves what is left to the front and grows for the frame to come.
