@@ -33,6 +33,8 @@ var plan = map[string]room{
 	"daemon/schedule":    {about: "tasks that the daemon produces by itself", imports: []string{"daemon/message"}},
 	"workers/supervisor": {about: "the process that holds the workers", imports: []string{"cgroups", "workers/python"}, doors: []string{"golang.org/x/sys"}},
 
+	"workers/workerstest": {about: "what the pool relies on in a process, as test cases", imports: []string{"workers"}},
+
 	"workers/process":  {about: "one worker: frames, output, end", imports: []string{"workers", "workers/supervisor"}},
 	"control/commands": {about: "what each control command does", imports: []string{"daemon/dispatch", "daemon/message", "workers"}},
 	"daemon/metrics": {
