@@ -52,7 +52,7 @@ func (l *Listener) Run(ctx context.Context, handle func(ctx context.Context, n N
 			l.failed(ctx, &gap, plain(err))
 			continue
 		}
-		l.listening(&gap, pooled)
+		l.listening(conn, &gap, pooled)
 		deaf, err := l.serve(ctx, conn, handle)
 		hangUp(conn)
 		l.lost(ctx, &gap, deaf, plain(err))
@@ -142,8 +142,8 @@ func (l *Listener) check(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// listening notes that LISTEN is confirmed.
-func (l *Listener) listening(o *outage, pooled bool) {
+// listening notes that LISTEN is confirmed on conn.
+func (l *Listener) listening(conn *pgx.Conn, o *outage, pooled bool) {
 	now := time.Now()
 	first := o.confirmed.IsZero()
 	gap := o.connected(now)
@@ -156,16 +156,18 @@ func (l *Listener) listening(o *outage, pooled bool) {
 	}
 	l.mu.Unlock()
 
+	server := conn.PgConn().Conn().RemoteAddr().String() // of several hosts, the one that answered
 	switch {
 	case first:
-		l.log.Info("listening to Postgres", "channels", l.cfg.Channels, "attempts", o.tries)
+		l.log.Info("listening to Postgres", "server", server, "database", conn.Config().Database,
+			"channels", l.cfg.Channels, "attempts", o.tries)
 		if pooled {
 			l.log.Warn("a connection pooler stands before Postgres; notifications are lost unless it is in session mode")
 		}
 		close(l.ready)
 	case o.loud:
 		l.log.Warn("listening to Postgres again; notifications sent in the gap were lost",
-			"gap", gap.Round(time.Millisecond), "attempts", o.tries, "channels", l.cfg.Channels)
+			"gap", gap.Round(time.Millisecond), "attempts", o.tries, "server", server, "channels", l.cfg.Channels)
 	}
 }
 
