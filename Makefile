@@ -42,8 +42,9 @@ unit: ## the Go tests of the packages, with the race detector
 python: $(VENV)/.done ## the Python tests, on every interpreter that is found
 	DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) tests/setup/every-python
 
+# -count=1: the go command does not know which programs these tests build and start.
 integration: build $(VENV)/.done ## the built programs with a real Postgres and the Python original
-	DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go test -race -shuffle=on -timeout 20m ./tests/...
+	DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go test -race -shuffle=on -count=1 -timeout 20m ./tests/...
 
 bench: ## tasks per second and memory, the Python original and ours in turns
 	@tests/setup/need go python3 venv postgres
