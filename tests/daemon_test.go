@@ -151,7 +151,7 @@ func (d *daemon) wait() int {
 		<-d.done
 		d.t.Fatalf("dispatcherd did not end; its log:\n%s", d.log)
 	}
-	if strings.Contains(d.log.String(), "DATA RACE") {
+	if d.log.count("DATA RACE") > 0 {
 		d.t.Errorf("the race detector found something:\n%s", d.log)
 	}
 	return d.cmd.ProcessState.ExitCode()
