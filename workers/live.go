@@ -178,7 +178,8 @@ func (p *Pool) leaving(w *worker, r Report) {
 	var do action
 	p.mu.Lock()
 	state := w.state
-	if w.useless(now) {
+	// A task that it has not begun proves nothing for it.
+	if w.useless(now) || state == Busy && w.unproven(now) {
 		do = p.failedStartLocked(w, cmp.Or(r.Reason, "it left while it was "+string(state)+" and had run no task"), now)
 	}
 	if state == Busy {

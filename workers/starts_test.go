@@ -230,3 +230,24 @@ func TestLaunchThatTakesTooLongIsGivenUp(t *testing.T) {
 		}
 	})
 }
+
+func TestWorkerThatLeavesItsFirstTaskUnbegunWasStartedInVain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, pool(1, 1), habits{})
+		for i, wait := range []time.Duration{100 * ms, 200 * ms, 400 * ms} {
+			p := b.start(uint64(i+1), 0)
+			p.leave()
+			p.exit("exit code 0", true)
+			b.settle()
+			ended := time.Now()
+			if got, want := b.pool.Stats().LastError, "it left while it was busy and had run no task"; got != want {
+				t.Errorf("last error %q, want %q", got, want)
+			}
+			b.pass(time.Second)
+			starts := b.launcher.starts()
+			if got := starts[len(starts)-1].Sub(ended); got != wait {
+				t.Errorf("the next start was tried after %v, want %v", got, wait)
+			}
+		}
+	})
+}

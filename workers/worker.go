@@ -38,14 +38,13 @@ func (w *worker) aged(now time.Time) bool {
 // useless says whether the worker, if it ended now, would have been started in
 // vain: before it was ready, or young and without a task.
 func (w *worker) useless(now time.Time) bool {
-	switch w.state {
-	case Starting:
-		return true
-	case Ready:
-		return w.finished == 0 && now.Sub(w.greeted) < settled
-	default:
-		return false
-	}
+	return w.state == Starting || w.state == Ready && w.unproven(now)
+}
+
+// unproven says whether a worker that has been ready is young and has run no
+// task to its end.
+func (w *worker) unproven(now time.Time) bool {
+	return w.finished == 0 && now.Sub(w.greeted) < settled
 }
 
 // assign gives an idle worker its task.
