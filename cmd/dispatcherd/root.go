@@ -52,12 +52,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 }
 
 // usage makes err an error in how the program was called.
-func usage(err error) error {
-	if err == nil {
-		return nil
-	}
-	return usageError{err}
-}
+func usage(err error) error { return usageError{err} }
 
 type usageError struct{ error }
 

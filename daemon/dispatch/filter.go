@@ -47,27 +47,10 @@ func valueFilter(name string, want []byte) (func(value []byte) bool, error) {
 	if !truthy(decoded) {
 		return all, nil
 	}
-	key, err := valueKey(want)
-	if err != nil {
-		return nil, fmt.Errorf("filter by %s: %w", name, err)
-	}
+	key := message.ValueKey(want)
 	return func(value []byte) bool {
-		if value == nil {
-			return false
-		}
-		k, err := valueKey(value)
-		return err == nil && k == key
+		return value != nil && message.ValueKey(value) == key
 	}, nil
-}
-
-// valueKey is the same for equal values: it is the identity of a task that has
-// nothing but the value.
-func valueKey(value []byte) (message.Key, error) {
-	m, err := message.Parse(fmt.Appendf(nil, `{"args": %s}`, value))
-	if err != nil {
-		return message.Key{}, err
-	}
-	return m.Key, nil
 }
 
 // truthy is what bool(v) is in Python.

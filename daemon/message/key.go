@@ -35,6 +35,9 @@ func keyOf(task, args, kwargs []byte) Key {
 	return sha256.Sum256(b)
 }
 
+// ValueKey is equal for JSON values that Python calls equal. The text must be one that Decode accepts, as every part of a Message is.
+func ValueKey(value []byte) Key { return keyOf(nil, trimSpace(value), nil) }
+
 // appendCanonical adds the value at i in a form that is the same for equal values, and that no other form is a beginning of. The text is one that
 // skipValue has accepted.
 func appendCanonical(b, text []byte, i int) ([]byte, int) {
