@@ -31,7 +31,7 @@ func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
 	run := &runner{pool: s.pool, log: named("runner")}
 	s.dispatcher = dispatch.New(run, named("dispatcher"))
 	run.dispatcher = s.dispatcher
-	s.intake = newIntake(cfg.NodeID, s.dispatcher, named("intake"))
+	s.intake = newIntake(cfg.NodeID, cfg.ChunkMessageTimeout, s.dispatcher, named("intake"))
 	s.scheduler = schedule.New(cfg.Schedule, s.intake, named("schedule"))
 	table := commands.NewTable(s.dispatcher, s.pool, s)
 	run.commands, s.intake.commands = table, table

@@ -14,9 +14,6 @@ import (
 	"dispatcherd/daemon/message"
 )
 
-// partialTimeout is how long the parts of a chunked message may take to come.
-const partialTimeout = 30 * time.Minute
-
 // errStopping refuses a task once the service stops.
 var errStopping = errors.New("the service is stopping")
 
@@ -41,11 +38,13 @@ type intake struct {
 	ended   bool // every accepted task has ended, and nothing is added any more
 }
 
-func newIntake(nodeID string, d *dispatch.Dispatcher, log *slog.Logger) *intake {
+// newIntake returns an intake that gives up a chunked message whose parts take longer
+// than chunkTimeout to come; 0 is never.
+func newIntake(nodeID string, chunkTimeout time.Duration, d *dispatch.Dispatcher, log *slog.Logger) *intake {
 	return &intake{
 		nodeID: nodeID, dispatcher: d, log: log,
 		expire:    make(chan struct{}, 1),
-		assembler: message.NewAssembler(partialTimeout, time.Now),
+		assembler: message.NewAssembler(chunkTimeout, time.Now),
 	}
 }
 
@@ -182,7 +181,8 @@ func (in *intake) stop() { in.stopping.Store(true) }
 
 // run drops chunked messages whose parts have not all come in time.
 func (in *intake) run(ctx context.Context) error {
-	timer := time.NewTimer(partialTimeout)
+	timer := time.NewTimer(0)
+	timer.Stop()
 	defer timer.Stop()
 	for {
 		select {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/dispatch"
@@ -47,7 +48,7 @@ func newDesk(t *testing.T) *desk {
 	log := &bytes.Buffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	d := dispatch.New(busyRunner{}, slog.New(slog.DiscardHandler))
-	in := newIntake("node", d, logger)
+	in := newIntake("node", time.Minute, d, logger)
 	in.commands = commands.NewTable(d, nobody{in}, nobody{in})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup

@@ -16,6 +16,12 @@ type Config struct {
 	// ScaledownWait is how long a worker must have been more than was needed
 	// before it is stopped. Default 15s.
 	ScaledownWait time.Duration `toml:"scaledown_wait"`
+	// ScaledownReserve is how many workers beyond those that are needed are kept
+	// although nothing has needed them. Default 0.
+	ScaledownReserve int `toml:"scaledown_reserve"`
+	// WorkerRemovalWait is how long a worker whose process has ended stays in the
+	// list of workers. Default 30s.
+	WorkerRemovalWait time.Duration `toml:"worker_removal_wait"`
 	// WorkerMaxLifetime is the age at which a worker is replaced, once it is
 	// idle. 0 turns it off. Default 4h.
 	WorkerMaxLifetime time.Duration `toml:"worker_max_lifetime"`
@@ -33,6 +39,7 @@ func DefaultConfig() Config {
 		MinWorkers:        1,
 		MaxWorkers:        0,
 		ScaledownWait:     15 * time.Second,
+		WorkerRemovalWait: 30 * time.Second,
 		WorkerMaxLifetime: 4 * time.Hour,
 		CancelGrace:       10 * time.Second,
 		ShutdownGrace:     30 * time.Second,
@@ -62,11 +69,15 @@ func (c Config) Validate() error {
 	case c.MaxWorkers != 0 && c.MaxWorkers < c.MinWorkers:
 		add("max_workers", fmt.Sprintf("at least pool.min_workers (%d)", c.MinWorkers), c.MaxWorkers)
 	}
+	if c.ScaledownReserve < 0 {
+		add("scaledown_reserve", "0 or more", c.ScaledownReserve)
+	}
 	for _, d := range []struct {
 		key   string
 		value time.Duration
 	}{
 		{"scaledown_wait", c.ScaledownWait},
+		{"worker_removal_wait", c.WorkerRemovalWait},
 		{"worker_max_lifetime", c.WorkerMaxLifetime},
 		{"cancel_grace", c.CancelGrace},
 		{"shutdown_grace", c.ShutdownGrace},

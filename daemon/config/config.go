@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 
 	"dispatcherd/cgroups"
@@ -33,12 +34,27 @@ type Config struct {
 	Version int
 	// NodeID names this daemon in its replies. Default: the host name.
 	NodeID string
+	// ChunkMessageTimeout is how long the parts of a chunked message may take to
+	// come; 0 is for ever. Default 30m.
+	ChunkMessageTimeout time.Duration
+	// Original is set when the file is the YAML of the Python original: where safety
+	// and fidelity disagree, the service is then faithful.
+	Original bool
+	// Notes say, a line each, what of the file has no effect or needs to be known.
+	// They are logged at each start.
+	Notes []string
 	// Pool is the section [pool].
 	Pool workers.Config
 	// Worker is the section [worker].
 	Worker process.Config
 	// PgNotify is the section [brokers.pg_notify]; nil without it.
 	PgNotify *pgnotify.Config
+	// PgNotifyControl says which control requests are answered that come over
+	// Postgres. Default "read".
+	PgNotifyControl control.Access
+	// RefuseRun makes "run" an error, as it is in a service of the original without
+	// a ControlProducer.
+	RefuseRun bool
 	// Socket is the section [brokers.socket]; its Path is empty without it.
 	Socket control.Config
 	// Schedule holds the tasks of [[on_start]] and [[schedule]].
@@ -57,9 +73,9 @@ func Default() Config {
 
 // Validate reports every value that cannot be used, a line each.
 func (c Config) Validate() error {
-	errs := []error{c.checkVersion(), c.checkNodeID(), c.Pool.Validate(), c.Worker.Validate()}
+	errs := []error{c.checkVersion(), c.checkNodeID(), c.checkChunkTimeout(), c.Pool.Validate(), c.Worker.Validate()}
 	if c.PgNotify != nil {
-		errs = append(errs, c.PgNotify.Validate())
+		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
 	errs = append(errs, c.Socket.Validate(), c.Schedule.Validate())
 	if c.Metrics != nil {
@@ -87,6 +103,13 @@ func (c Config) checkNodeID() error {
 	return nil
 }
 
+func (c Config) checkChunkTimeout() error {
+	if c.ChunkMessageTimeout >= 0 {
+		return nil
+	}
+	return fmt.Errorf("chunk_message_timeout: must be 0s or more, got %v", c.ChunkMessageTimeout)
+}
+
 // checkInput refuses a service that would wait for ever: nothing brings tasks
 // in, and it has none of its own.
 func (c Config) checkInput() error {
@@ -105,11 +128,15 @@ func (c Config) checkInput() error {
 type document struct {
 	Version int            `toml:"version"`
 	NodeID  string         `toml:"node_id"`
+	Timeout time.Duration  `toml:"chunk_message_timeout"`
 	Pool    workers.Config `toml:"pool"`
 	Worker  process.Config `toml:"worker"`
 	Brokers struct {
-		PgNotify pgnotify.Config `toml:"pg_notify"`
-		Socket   control.Config  `toml:"socket"`
+		PgNotify struct {
+			pgnotify.Config
+			Control control.Access `toml:"control"`
+		} `toml:"pg_notify"`
+		Socket control.Config `toml:"socket"`
 	} `toml:"brokers"`
 	schedule.Config
 	Metrics metrics.Config `toml:"metrics"`
@@ -117,10 +144,12 @@ type document struct {
 
 func newDocument() *document {
 	d := &document{
-		Pool: workers.DefaultConfig(), Worker: process.DefaultConfig(),
+		Timeout: 30 * time.Minute,
+		Pool:    workers.DefaultConfig(), Worker: process.DefaultConfig(),
 		Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
 	}
-	d.Brokers.PgNotify, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
+	d.Brokers.PgNotify.Config, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
+	d.Brokers.PgNotify.Control = control.ReadOnly
 	if host, err := os.Hostname(); err == nil {
 		d.NodeID = host // without a host name, Validate asks for node_id
 	}
@@ -130,11 +159,11 @@ func newDocument() *document {
 // config drops the optional sections that the file does not have.
 func (d *document) config(has outline) Config {
 	c := Config{
-		Version: d.Version, NodeID: d.NodeID, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
-		Socket: d.Brokers.Socket, Schedule: d.Config,
+		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
+		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Schedule: d.Config,
 	}
 	if has.line("brokers.pg_notify") > 0 {
-		c.PgNotify = &d.Brokers.PgNotify
+		c.PgNotify = &d.Brokers.PgNotify.Config
 	}
 	if has.line("metrics") > 0 {
 		c.Metrics = &d.Metrics

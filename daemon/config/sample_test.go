@@ -59,6 +59,7 @@ func TestSampleLoadsWithEverythingInIt(t *testing.T) {
 	want.Worker.WorkingDirectory = "/srv/app"
 	want.Worker.Preload = []string{"app.tasks"}
 	want.Worker.Class = "app.worker.Worker"
+	want.Worker.Kwargs = map[string]any{"retries": int64(3)}
 	want.Worker.Env = map[string]string{"DJANGO_SETTINGS_MODULE": "app.settings"}
 	want.Worker.TasksAllow = []string{"app.*"}
 	want.PgNotify = pointer(pgnotify.DefaultConfig())
@@ -69,6 +70,7 @@ func TestSampleLoadsWithEverythingInIt(t *testing.T) {
 	want.Schedule.OnStart = []schedule.Task{{
 		Task: "app.tasks.warm_up", Args: []any{"everything", int64(3)}, Kwargs: map[string]any{"verbose": true},
 		Timeout: 5 * time.Minute, Delay: 10 * time.Second, OnDuplicate: "parallel",
+		Message: map[string]any{"guid": "warm-up"},
 	}}
 	want.Schedule.Schedule = []schedule.Recurring{{Every: 30 * time.Second, Task: schedule.Task{
 		Task: "app.tasks.cleanup", Kwargs: map[string]any{"older_than_days": int64(30)},

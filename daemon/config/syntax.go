@@ -75,7 +75,7 @@ func syntaxProblem(file string, line int, at outline, stmt statement, wrong toml
 	return p
 }
 
-var secrets = regexp.MustCompile(`(^|\.)(conninfo|env|args|kwargs)($|[.\[])`)
+var secrets = regexp.MustCompile(`(^|\.)(conninfo|env|args|kwargs|message)($|[.\[])`)
 
 // secret reports whether the value of a key must not be shown.
 func secret(key string) bool { return secrets.MatchString(key) }

@@ -32,6 +32,8 @@ type Task struct {
 	// OnDuplicate says what happens while an equal task is waiting or running:
 	// "parallel" (the default), "serial", "discard" or "queue_one".
 	OnDuplicate message.OnDuplicate `toml:"on_duplicate"`
+	// Message holds any other keys that the message is to have. Default: none.
+	Message map[string]any `toml:"message"`
 }
 
 // Recurring is a task with a period.
@@ -75,6 +77,9 @@ func (t Task) validate(key string) error {
 	}
 	if _, err := object(t.Kwargs); err != nil {
 		errs = append(errs, fmt.Errorf("%s.kwargs: %w", key, err))
+	}
+	if _, err := object(t.Message); err != nil {
+		errs = append(errs, fmt.Errorf("%s.message: %w", key, err))
 	}
 	return errors.Join(errs...)
 }

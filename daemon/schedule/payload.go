@@ -10,7 +10,11 @@ import (
 
 // message returns the task as a message with the given uuid.
 func (t Task) message(uuid string) (*message.Message, error) {
-	body := map[string]any{"task": t.Task, "uuid": uuid}
+	body, err := object(t.Message)
+	if err != nil {
+		return nil, fmt.Errorf("message: %w", err)
+	}
+	body["task"], body["uuid"] = t.Task, uuid
 	args, err := list(t.Args)
 	if err != nil {
 		return nil, fmt.Errorf("args: %w", err)

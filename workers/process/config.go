@@ -1,6 +1,7 @@
 package process
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -24,6 +25,9 @@ type Config struct {
 	Preload []string `toml:"preload"`
 	// Class is the worker class, module.Name. Default: the plain worker.
 	Class string `toml:"class"`
+	// Kwargs are named arguments for the constructor of the worker class; what it
+	// does not take is left out. Default: none.
+	Kwargs map[string]any `toml:"kwargs"`
 	// IdleTimeout is the time without a task after which the worker class's
 	// on_idle hook is called. 0 turns it off. Default 0s.
 	IdleTimeout time.Duration `toml:"idle_timeout"`
@@ -36,6 +40,10 @@ type Config struct {
 	// TasksAllow are patterns (*, ? and [...]) of task names that may run at
 	// all; none means all. Required with Tasks = "importable".
 	TasksAllow []string `toml:"tasks_allow"`
+	// Settings are the settings of the Python library as a JSON object, for the
+	// tasks that publish; nil for none. They are not a key of this section: whoever
+	// reads the file makes them of the whole of it.
+	Settings json.RawMessage
 }
 
 // DefaultConfig returns the section as it is when nothing is configured.
