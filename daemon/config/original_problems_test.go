@@ -75,7 +75,7 @@ func TestProblemsOfYAMLAreNamed(t *testing.T) {
 		}},
 
 		{"a Python object", "version: 2\nbrokers: !!python/object/apply:os.system [id]\n", []string{
-			"x.yml:2: brokers: must have no tag but !!str, !!int, !!float, !!bool, !!null, !!seq or !!map, and be quoted where it begins with !",
+			"x.yml:2: brokers: must have no tag but !!str, !!int, !!float, !!bool, !!null, !!seq or !!map, and be quoted where it begins with an exclamation mark",
 		}},
 		{"a tag that does not fit", "version: 2\nservice: {main_kwargs: {node_id: !!int abc}}\n", []string{
 			"x.yml:2: service.main_kwargs.node_id: must be what its tag !!int says",
