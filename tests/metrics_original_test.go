@@ -13,11 +13,11 @@ import (
 	"dispatcherd/tests/postgres"
 )
 
-// statuses are the values of the label dispatcher_worker_status.
-var statuses = []string{"error", "exited", "initialized", "ready", "retired", "spawned", "starting", "stopping"}
+// workerStatuses are the values of the label dispatcher_worker_status.
+var workerStatuses = []string{"error", "exited", "initialized", "ready", "retired", "spawned", "starting", "stopping"}
 
-// status is the figure of a worker for a status.
-func status(status string, worker int) string {
+// workerStatus is the figure of a worker for a status.
+func workerStatus(status string, worker int) string {
 	return fmt.Sprintf(`dispatcher_worker_status{dispatcher_worker_status=%q,worker_index="%d"}`, status, worker)
 }
 
@@ -38,10 +38,10 @@ func TestOriginalsSeriesTellOfTheWorkersThatAreThere(t *testing.T) {
 		if created, started := got["dispatcher_worker_created_at"+index], got["process_start_time_seconds"]; created < started-2 || created > started+60 {
 			t.Errorf("worker %d was created at %v, want it soon after the daemon, %v", worker, created, started)
 		}
-		for _, s := range statuses {
-			figure, ok := got[status(s, worker)]
+		for _, s := range workerStatuses {
+			figure, ok := got[workerStatus(s, worker)]
 			if want := map[bool]float64{true: 1}[s == "ready"]; !ok || figure != want {
-				t.Errorf("%s is %v (there: %v), want %v: one runs a task and the other waits", status(s, worker), figure, ok, want)
+				t.Errorf("%s is %v (there: %v), want %v: one runs a task and the other waits", workerStatus(s, worker), figure, ok, want)
 			}
 		}
 	}
@@ -57,7 +57,7 @@ func TestWorkersThatHaveLeftAreNotOnThePage(t *testing.T) {
 	for range 3 {
 		d.task("app.tasks.leave", "--arg", "3")
 	}
-	waitFor(t, "a worker after three that have died", func() bool { return d.metrics()[status("ready", 3)] == 1 })
+	waitFor(t, "a worker after three that have died", func() bool { return d.metrics()[workerStatus("ready", 3)] == 1 })
 	waitFor(t, "the dead workers to leave the page", func() bool {
 		n := 0
 		for name := range d.metrics() {
@@ -203,7 +203,7 @@ func TestPageIsTheSameAtTheRoot(t *testing.T) {
 	d := start(t, config(t, "", "", withMetrics))
 	waitFor(t, "the worker to be ready", func() bool { return d.figure("pool", "ready") == 1 })
 	page := metricsAddress.FindStringSubmatch(d.waitLog("metrics are served"))[1]
-	root, usual := d.figures(strings.TrimSuffix(page, "metrics")), d.figures(page)
+	root, usual := d.figuresAt(strings.TrimSuffix(page, "metrics")), d.figuresAt(page)
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(usual)), slices.Sorted(maps.Keys(root))); diff != "" {
 		t.Errorf("/metrics and / differ: -/metrics +/\n%s", diff)
 	}

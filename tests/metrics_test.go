@@ -21,11 +21,11 @@ var metricsAddress = regexp.MustCompile(`address=(http://\S+)`)
 // metrics reads the page and returns the figures by their names with labels.
 func (d *daemon) metrics() map[string]float64 {
 	d.t.Helper()
-	return d.figures(metricsAddress.FindStringSubmatch(d.waitLog("metrics are served"))[1])
+	return d.figuresAt(metricsAddress.FindStringSubmatch(d.waitLog("metrics are served"))[1])
 }
 
-// figures is metrics for another address.
-func (d *daemon) figures(page string) map[string]float64 {
+// figuresAt is metrics for another address.
+func (d *daemon) figuresAt(page string) map[string]float64 {
 	d.t.Helper()
 	resp, err := http.Get(page)
 	if err != nil {
