@@ -28,6 +28,11 @@ func TestOriginalsSeriesTellOfTheWorkersThatAreThere(t *testing.T) {
 	d.task("app.tasks.nothing")
 	d.hold("running")
 	got := d.metrics()
+	main := d.ask("main") // which is a message more
+	if main["received_count"] != got[metricReceived]+1 || main["control_count"] != got[metricControls]+1 {
+		t.Errorf("main counts %v and %v, a message after the page did %v and %v",
+			main["received_count"], main["control_count"], got[metricReceived], got[metricControls])
+	}
 	if n := got["dispatcher_worker_count_total"]; n != 2 {
 		t.Errorf("dispatcher_worker_count_total is %v, want 2", n)
 	}

@@ -53,3 +53,14 @@ func TestDelaysThatEndTogetherFireInTheirOrderAndAtOnce(t *testing.T) {
 		r.wantList("queued-0 a, queued-1 b, queued-2 c")
 	})
 }
+
+func TestDeathOfATaskLetsItsTwinGo(t *testing.T) {
+	inBubble(t, 2, func(r *rig) {
+		first := r.submit(body("first", "job", message.Serial))
+		r.submit(body("twin", "job", message.Serial))
+		r.Finished(Ended{Seq: r.runner.lose("first"), Outcome: Died})
+		synctest.Wait()
+		r.wantEnd(first, Died)
+		r.wantList("worker-1 twin")
+	})
+}
