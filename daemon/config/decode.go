@@ -74,6 +74,12 @@ func (d *decoder) value(key string, value any, to reflect.Value) {
 			return
 		}
 		d.wrong(key, "a string", value)
+	case reflect.Bool:
+		if b, ok := value.(bool); ok {
+			to.SetBool(b)
+			return
+		}
+		d.wrong(key, "true or false", value)
 	case reflect.Int, reflect.Int64:
 		if n, ok := value.(int64); ok && !to.OverflowInt(n) {
 			to.SetInt(n)
@@ -91,10 +97,37 @@ func (d *decoder) value(key string, value any, to reflect.Value) {
 	case reflect.Map:
 		d.mapping(key, value, to)
 	case reflect.Interface:
-		to.Set(reflect.ValueOf(value))
+		if value != nil { // YAML's null, which is what the field holds already
+			to.Set(reflect.ValueOf(uniform(value)))
+		}
 	default:
 		d.add(key, fmt.Sprintf("cannot be configured: nothing reads a %s here", to.Type()), "")
 	}
+}
+
+// uniform makes a list of any kind of what the library returns as a list of tables.
+func uniform(value any) any {
+	switch v := value.(type) {
+	case []map[string]any:
+		to := make([]any, len(v))
+		for i, table := range v {
+			to[i] = uniform(table)
+		}
+		return to
+	case []any:
+		to := make([]any, len(v))
+		for i, item := range v {
+			to[i] = uniform(item)
+		}
+		return to
+	case map[string]any:
+		to := make(map[string]any, len(v))
+		for name, item := range v {
+			to[name] = uniform(item)
+		}
+		return to
+	}
+	return value
 }
 
 func (d *decoder) duration(key string, value any, to reflect.Value) {
@@ -144,6 +177,8 @@ func (d *decoder) mapping(key string, value any, to reflect.Value) {
 func shown(key string, value any) string {
 	kind := ""
 	switch v := value.(type) {
+	case nil:
+		return "null"
 	case map[string]any:
 		return "a table"
 	case []any, []map[string]any:
