@@ -3,9 +3,11 @@ package control
 // Arg is one key of a command's control_data.
 type Arg struct {
 	Name     string
-	Type     string // "text", "number" (seconds, where it is a time) or "json" (any value)
+	Type     string // "text", "number" (seconds, where it is a time), "integer" or "json" (any value)
 	Help     string // one line, lower case, no full stop
 	Required bool
+	// Choices are the words that dispatcherctl offers for it; empty for any. A daemon may know more.
+	Choices []string
 }
 
 // Spec describes one control command.

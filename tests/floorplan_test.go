@@ -53,7 +53,7 @@ var plan = map[string]room{
 	}},
 
 	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"daemon", "daemon/config", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
-	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra", "go.yaml.in/yaml/v3"}},
+	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra"}},
 }
 
 // Only tests import these.

@@ -22,6 +22,27 @@ func (o *options) socketPath() (string, error) {
 	return cfg.Socket.Path, nil
 }
 
+// way is the broker that a request takes: the one that is named, the only one that the other options go with, or the one
+// that the configuration has for it.
+func (o *options) way() (string, error) {
+	switch {
+	case o.broker.text != "":
+		return o.broker.text, nil
+	case o.socket != "":
+		return brokerSocket, nil
+	case o.channel != "":
+		return brokerPostgres, nil
+	}
+	file, cfg, err := o.configuration()
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w; --socket names the socket without it", err)
+	case cfg.ControlBroker == "":
+		return "", fmt.Errorf("%s names no socket ([brokers.socket] path), nor does --socket", file)
+	}
+	return cfg.ControlBroker, nil
+}
+
 // configuration finds and reads the configuration file. Of many problems it names the first: one line has no room for more.
 func (o *options) configuration() (file string, cfg *config.Config, err error) {
 	if file, err = config.Find(o.config); err != nil {

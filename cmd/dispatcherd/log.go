@@ -20,7 +20,7 @@ func newLogger(level string, w io.Writer) (*slog.Logger, error) {
 	case "error", "critical":
 		l = slog.LevelError
 	default:
-		return nil, fmt.Errorf("--log-level must be debug, info, warning or error, got %q", level)
+		return nil, fmt.Errorf("--log-level must be debug, info, warning, error or critical, got %q", level)
 	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: clip})), nil
 }

@@ -86,7 +86,7 @@ pool.shutdown_grace, a second signal cancels them, a third one kills them.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.Flags().StringVar(&o.config, "config", "", "configuration `FILE` (default: $DISPATCHERD_CONFIG_FILE, ./dispatcherd.toml, /etc/dispatcherd/dispatcherd.toml)")
 	root.Flags().BoolVar(&o.check, "check", false, "check the configuration, print every problem and exit")
-	root.PersistentFlags().StringVar(&o.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error")
+	root.PersistentFlags().StringVar(&o.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error, critical (the same as error)")
 	root.AddCommand(newSupervisor(&o, stderr))
 	return root
 }
