@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"dispatcherd/daemon/config"
 )
@@ -37,10 +38,14 @@ func (o *options) way() (string, error) {
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("%w; --socket names the socket without it", err)
-	case cfg.ControlBroker == "":
-		return "", fmt.Errorf("%s names no socket ([brokers.socket] path), nor does --socket", file)
+	case slices.Contains(o.broker.from, cfg.ControlBroker):
+		return cfg.ControlBroker, nil
+	case cfg.ControlBroker != "":
+		return "", fmt.Errorf("%s has %q for control, which only Python can load: --broker names another", file, cfg.ControlBroker)
+	case cfg.Socket.Path != "" && cfg.PgNotify != nil:
+		return "", fmt.Errorf("%s has no publish.default_control_broker to tell which of its brokers to take, nor is there --broker", file)
 	}
-	return cfg.ControlBroker, nil
+	return "", fmt.Errorf("%s names no socket ([brokers.socket] path), nor does --socket", file)
 }
 
 // configuration finds and reads the configuration file. Of many problems it names the first: one line has no room for more.

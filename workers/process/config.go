@@ -40,6 +40,9 @@ type Config struct {
 	// TasksAllow are patterns (*, ? and [...]) of task names that may run at
 	// all; none means all. Required with Tasks = "importable".
 	TasksAllow []string `toml:"tasks_allow"`
+	// Credentials lets workers have the password of the database in Settings. Default
+	// false: they get the connection without it.
+	Credentials bool `toml:"credentials"`
 	// Settings are the settings of the Python library as a JSON object, for the
 	// tasks that publish; nil for none. They are not a key of this section: whoever
 	// reads the file makes them of the whole of it.
@@ -72,6 +75,9 @@ func (c Config) Validate() error {
 	}
 	if c.IdleTimeout < 0 {
 		add("idle_timeout", "0s or more", c.IdleTimeout)
+	}
+	if _, err := json.Marshal(c.Kwargs); err != nil { // which is not shown: it quotes a value
+		errs = append(errs, errors.New("worker.kwargs: must be made of what JSON has"))
 	}
 	for name := range c.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") || supervisor.Reserved(name) {
