@@ -18,10 +18,10 @@ import (
 )
 
 // New builds the daemon of a configuration. level is the supervisor's log
-// level, as text.
-func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
+// level, as text; threshold is the one of log and may be changed while it runs.
+func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.Logger) *Daemon {
 	d := &Daemon{cfg: cfg, log: log}
-	s := &service{cfg: cfg}
+	s := &service{cfg: cfg, since: time.Now(), level: commands.NewLogLevel(threshold, log)}
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
 	child := &foreground{level: level, log: named("supervisor")}
@@ -34,7 +34,7 @@ func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
 	s.intake = newIntake(cfg.NodeID, cfg.ChunkMessageTimeout, s.dispatcher, named("intake"))
 	s.scheduler = schedule.New(cfg.Schedule, s.intake, named("schedule"))
 	table := commands.NewTable(s.dispatcher, s.pool, s)
-	run.commands, s.intake.commands = table, table
+	run.intake, s.intake.commands = s.intake, table
 	d.hurry = s.pool.Hurry
 
 	d.add("supervisor", child.holding(s.client.Run), 4*quick)
@@ -85,7 +85,7 @@ func (s *service) addPostgres(log *slog.Logger) *postgresSource {
 	if s.cfg.PgNotify == nil {
 		return nil
 	}
-	source := newPostgresSource(*s.cfg.PgNotify, log)
+	source := newPostgresSource(*s.cfg.PgNotify, s.cfg.PgNotifyControl, log)
 	s.sources = append(s.sources, source)
 	s.postgres = source.listener.Stats
 	return source

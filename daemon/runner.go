@@ -19,7 +19,7 @@ const controlBound = 10 * time.Second
 type runner struct {
 	pool       *workers.Pool
 	dispatcher *dispatch.Dispatcher // set before run
-	commands   *commands.Table      // set before run
+	intake     *intake              // set before run
 	log        *slog.Logger
 }
 
@@ -63,8 +63,12 @@ func (r *runner) run(ctx context.Context) error {
 func (r *runner) control(ctx context.Context, e workers.Event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlBound)
 	defer cancel()
-	answer := r.commands.Do(ctx, e.Command, commands.Call{Data: e.Data})
-	if err := r.pool.Reply(e.Worker, e.Request, message.Encode(answer.Reply)); err != nil {
+	answer := r.intake.carryOut(ctx, e.Command, commands.Call{Data: e.Data})
+	if answer.Err != nil {
+		// The first words are all that the original says.
+		answer.Reply["error"] = "Failed to run control task: " + answer.Err.Error()
+	}
+	if err := r.pool.Reply(e.Worker, e.Request, message.Encode(answer.Object())); err != nil {
 		r.log.Warn("a task's control request could not be answered", "worker", e.Worker, "command", e.Command, "err", err)
 	}
 }

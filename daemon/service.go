@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
@@ -26,14 +28,37 @@ type service struct {
 	scheduler  *schedule.Scheduler
 	sources    []Source
 	postgres   func() pgnotify.Stats // nil without Postgres
+	level      *commands.LogLevel
+	since      time.Time
+	submitted  atomic.Uint64 // by control request
 }
 
 var _ commands.Service = (*service)(nil)
 
-// Submit takes a task that a control request brings.
-func (s *service) Submit(_ context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
-	return s.intake.submit(m, "", watch)
+// Submit takes a task that a control request brings, or another control request, whose
+// reply goes nowhere.
+func (s *service) Submit(ctx context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
+	if m.IsControl {
+		m.ReplyTo = "" // there is no way back to who sent it
+		s.intake.request(ctx, Incoming{Access: control.FullAccess}, m)
+	} else if err := s.intake.submit(m, "", watch); err != nil {
+		return err
+	}
+	s.submitted.Add(1)
+	return nil
 }
+
+// RunEnabled says whether there is a control producer.
+func (s *service) RunEnabled() bool { return !s.cfg.RefuseRun }
+
+// LogLevel is what the daemon logs.
+func (s *service) LogLevel() *commands.LogLevel { return s.level }
+
+// Notes are those of the configuration.
+func (s *service) Notes() []string { return s.cfg.Notes }
+
+// Chunks shows the messages that came in parts.
+func (s *service) Chunks() (message.ChunkStats, []message.Partial) { return s.intake.chunks() }
 
 // Main returns the counters of messages.
 func (s *service) Main() (received, control uint64) {
@@ -52,6 +77,11 @@ func (s *service) Producers() map[string]any {
 	}
 	if len(s.cfg.Schedule.OnStart) > 0 {
 		all["on-start-producer"] = map[string]any{"produced_count": made.OnStart, "uptime_seconds": made.Uptime.Seconds()}
+	}
+	if s.RunEnabled() {
+		all["control-producer"] = map[string]any{
+			"produced_count": s.submitted.Load(), "uptime_seconds": time.Since(s.since).Seconds(),
+		}
 	}
 	return all
 }

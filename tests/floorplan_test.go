@@ -36,7 +36,7 @@ var plan = map[string]room{
 	"workers/workerstest": {about: "what the pool relies on in a process, as test cases", imports: []string{"workers"}},
 
 	"workers/process":  {about: "one worker: frames, output, end", imports: []string{"workers", "workers/supervisor"}},
-	"control/commands": {about: "what each control command does", imports: []string{"daemon/dispatch", "daemon/message", "workers"}},
+	"control/commands": {about: "what each control command does", imports: []string{"control", "daemon/dispatch", "daemon/message", "workers"}},
 	"daemon/metrics": {
 		about: "every metric, and their page", imports: []string{"daemon/dispatch", "workers", "pgnotify"},
 		doors: []string{"github.com/prometheus/client_golang"},

@@ -69,12 +69,11 @@ func (d *daemon) twins(db *postgres.Database, channel string) map[string]twins {
 	}
 }
 
-// startInterop starts a daemon that may be told everything over Postgres.
+// startInterop starts a daemon with room for one task at a time.
 func startInterop(t *testing.T) (*daemon, *postgres.Database) {
 	t.Helper()
 	db := postgres.Shared(t).NewDatabase(t)
-	sections := strings.Replace(listening(db, "jobs"), "channels", "control = \"all\"\nchannels", 1)
-	d := start(t, config(t, withOriginal(t), "max_workers = 1\nshutdown_grace = \"0s\"", sections))
+	d := start(t, config(t, withOriginal(t), "max_workers = 1\nshutdown_grace = \"0s\"", listening(db, "jobs")))
 	d.waitLog(lineListening)
 	return d, db
 }
@@ -88,10 +87,15 @@ var originalCommands = [][]string{
 	{"cancel", "--uuid", "nobody"},
 	{"cancel", "--task", "app.tasks.nobody"},
 	{"alive"},
+	{"aio_tasks"},
+	{"aio_tasks", "--limit", "1"},
 	{"workers"},
 	{"producers"},
+	{"metrics"},
 	{"main"},
 	{"status"},
+	{"chunks"},
+	{"set_log_level", "--level", "DEBUG"},
 }
 
 func TestInteropCtlAnswersEveryCommandAsTheOriginals(t *testing.T) {
@@ -137,7 +141,7 @@ func masked(yaml string) string {
 }
 
 var volatile = regexp.MustCompile(`^[ -]*(?:age|uptime_seconds|received_count|control_count|produced_count|success_count|` +
-	`average_time_seconds|max_time_seconds|oldest_queued_seconds|stack|messages_total|requests_total):`)
+	`average_time_seconds|max_time_seconds|oldest_queued_seconds|previous_level|stack|messages_total|requests_total):`)
 
 func TestInteropCtlCancelsAsTheOriginals(t *testing.T) {
 	d, db := startInterop(t)

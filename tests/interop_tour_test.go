@@ -29,7 +29,7 @@ func TestInteropTourOfTwoDaemonsComesToItsEnd(t *testing.T) {
 func startTour(t *testing.T, db *postgres.Database, node string) *daemon {
 	t.Helper()
 	worker := fmt.Sprintf("%s\ntasks = \"any\"\nenv = { APP_NODE = %q }", withOriginal(t), node)
-	sections := strings.Replace(listening(db, node, "both"), "channels", "control = \"all\"\nchannels", 1)
+	sections := listening(db, node, "both")
 	toml := config(t, worker, "max_workers = 4\nshutdown_grace = \"0s\"", sections)
 	toml = strings.Replace(toml, "app.tasks", "app.tour", 1)
 	d := start(t, strings.Replace(toml, `node_id = "test"`, fmt.Sprintf("node_id = %q", node), 1))

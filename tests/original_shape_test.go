@@ -115,7 +115,7 @@ func (d *daemon) wantMain(t *testing.T, reply map[string]any) {
 }
 
 func wantProducers(t *testing.T, reply map[string]any) {
-	wantKeys(t, reply, "pg_notify-producer", "socket-producer", "node_id")
+	wantKeys(t, reply, "pg_notify-producer", "socket-producer", "control-producer", "node_id")
 	for _, name := range []string{"pg_notify-producer", "socket-producer"} {
 		producer, _ := reply[name].(map[string]any)
 		for _, key := range []string{"produced_count", "uptime_seconds", "recycle_count"} {
@@ -132,7 +132,7 @@ func wantStatus(t *testing.T, reply map[string]any) {
 	for command, check := range map[string]func(*testing.T, any){
 		"running":   func(t *testing.T, v any) { wantKeys(t, v, "worker-0", "blocked-0", "queued-0", "delayed-0") },
 		"workers":   func(t *testing.T, v any) { wantKeys(t, v, "worker-0") },
-		"producers": func(t *testing.T, v any) { wantKeys(t, v, "pg_notify-producer", "socket-producer") },
+		"producers": func(t *testing.T, v any) { wantKeys(t, v, "pg_notify-producer", "socket-producer", "control-producer") },
 		"main":      func(t *testing.T, v any) { wantKeys(t, v, "received_count", "control_count", "pid", "pool") },
 	} {
 		if reply[command] == nil {

@@ -26,7 +26,7 @@ func newQuery(opts *options, spec control.Spec) *cobra.Command {
 		if len(arg.Choices) > 0 {
 			help += ": " + strings.Join(arg.Choices, ", ")
 		}
-		cmd.Flags().String(arg.Name, "", help)
+		cmd.Flags().String(optionName(arg), "", help)
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		data, err := queryData(cmd, spec)
@@ -39,18 +39,22 @@ func newQuery(opts *options, spec control.Spec) *cobra.Command {
 	return cmd
 }
 
+// optionName is the option for an argument.
+func optionName(arg control.Arg) string { return strings.ReplaceAll(arg.Name, "_", "-") }
+
 // queryData holds the options that were given; the others are not sent.
 func queryData(cmd *cobra.Command, spec control.Spec) (map[string]any, error) {
 	data := map[string]any{}
 	for _, arg := range spec.Args {
-		text, _ := cmd.Flags().GetString(arg.Name)
+		option := optionName(arg)
+		text, _ := cmd.Flags().GetString(option)
 		switch {
 		case text == "" && arg.Required:
-			return nil, usage("%s needs --%s", spec.Name, arg.Name)
+			return nil, usage("%s needs --%s", spec.Name, option)
 		case text == "":
 			continue
 		case len(arg.Choices) > 0 && !slices.Contains(arg.Choices, text):
-			return nil, usage("--%s must be one of %s", arg.Name, strings.Join(arg.Choices, ", "))
+			return nil, usage("--%s must be one of %s", option, strings.Join(arg.Choices, ", "))
 		case arg.Type == "text":
 			data[arg.Name] = text
 		default:
@@ -70,7 +74,7 @@ func argument(arg control.Arg, text string) (any, error) {
 	number, isNumber := value.(message.Number)
 	switch {
 	case err != nil, arg.Type != "json" && !isNumber, arg.Type == "integer" && !isInteger(number):
-		return nil, usage("--%s is not a %s value", arg.Name, arg.Type)
+		return nil, usage("--%s is not a %s value", optionName(arg), arg.Type)
 	}
 	return value, nil
 }

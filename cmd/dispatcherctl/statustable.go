@@ -29,6 +29,14 @@ func writeStatus(out io.Writer, status map[string]any) {
 	take("pool", c.poolRows)
 	take("supervisor", c.supervisorRows)
 	take("producers", c.producerRows)
+	take("aio_tasks", func(all map[string]any) { c.row("goroutines", fmt.Sprint(len(all))) })
+	take("chunks", c.chunkRows)
+	if notes, ok := rest["notes"].([]any); ok {
+		delete(rest, "notes")
+		for _, note := range notes {
+			c.row("note", cell(note))
+		}
+	}
 	c.pairs("", rest)
 	c.end()
 }
@@ -88,6 +96,14 @@ func (c columns) producerRows(producers map[string]any) {
 			text = brokerState(producer)
 		}
 		c.row(printable(name), text)
+	}
+}
+
+// chunkRows is empty where no message ever came in parts.
+func (c columns) chunkRows(chunks map[string]any) {
+	status, _ := chunks["status"].(map[string]any)
+	if received, _ := number(status["total_chunks_received"]); received > 0 {
+		c.row("chunks", fmt.Sprintf("%s received, %s messages not complete", cell(status["total_chunks_received"]), cell(status["active_messages"])))
 	}
 }
 

@@ -106,7 +106,7 @@ func approve(path string, notes []string, stdout io.Writer) error {
 
 // serve runs the daemon until a signal ends it.
 func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	log, err := newLogger(o.level, stderr)
+	log, threshold, err := newLogger(o.level, stderr)
 	if err != nil {
 		return usage(err)
 	}
@@ -124,5 +124,5 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	outliveReader()
 	ctx, hurry, stop := signals(ctx)
 	defer stop()
-	return daemon.New(cfg, o.level, log).Run(ctx, hurry)
+	return daemon.New(cfg, o.level, threshold, log).Run(ctx, hurry)
 }

@@ -239,6 +239,17 @@ class Tour:
         for reply in self.ask("producers").values():
             if reply["pg_notify-producer"]["produced_count"] < 50:
                 sys.exit("so few messages: %s" % reply)
+        for node, reply in self.ask("aio_tasks").items():
+            for name, entry in reply.items():
+                same("%s of %s" % (name, node), (entry["done"], isinstance(entry["stack"], str)), (False, True))
+            if not reply:
+                sys.exit("%s has nothing to do" % node)
+        for reply in self.ask("status").values():
+            same("the parts of status", sorted({"running", "aio_tasks", "workers", "producers", "metrics", "main", "chunks"} - set(reply)), [])
+        for reply in self.ask("chunks").values():
+            same("incomplete messages", (reply["status"]["active_messages"], reply["partials"]), (0, {}))
+        for reply in self.ask("set_log_level", level="DEBUG").values():
+            same("the level", (reply["logger"], reply["level"]), ("dispatcherd", "DEBUG"))
         for reply in self.ask("no_such_command").values():
             same("what is no command", reply, {"error": "No control method no_such_command"})
 
