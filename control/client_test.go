@@ -266,7 +266,7 @@ func TestSpecsAreComplete(t *testing.T) {
 	t.Parallel()
 	// The original's come first, in its order.
 	want := []string{
-		"running", "cancel", "alive", "aio_tasks", "workers", "producers", "main", "status", "chunks", "set_log_level",
+		"running", "cancel", "alive", "aio_tasks", "workers", "producers", "metrics", "main", "status", "chunks", "set_log_level",
 		"memory", "memory_offenders", "run",
 	}
 	var got []string

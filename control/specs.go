@@ -35,6 +35,7 @@ var Specs = []Spec{
 	}},
 	{Name: "workers", Help: "List the workers and what each is doing"},
 	{Name: "producers", Help: "List the sources of messages"},
+	{Name: "metrics", Help: "Show how the page for Prometheus is served"},
 	{Name: "main", Help: "Show the counters of the daemon and its pool"},
 	{Name: "status", Help: "Show everything the daemon can tell about itself"},
 	{Name: "chunks", Help: "Show the messages that came in parts, and those not yet complete"},

@@ -35,6 +35,8 @@ type Service interface {
 	Main() (received, control uint64)
 	// Producers describes the sources of messages, by name.
 	Producers() map[string]any
+	// Metrics describes the page for Prometheus; nil when there is none.
+	Metrics() map[string]any
 	// Supervisor describes the process that holds the workers.
 	Supervisor() map[string]any
 	// RunEnabled says whether tasks may be submitted by control request.
@@ -91,6 +93,7 @@ var table = map[string]command{
 	"main":             counters,
 	"memory":           memory,
 	"memory_offenders": memoryOffenders,
+	"metrics":          pageOfMetrics,
 	"producers":        producers,
 	"run":              run,
 	"running":          running,
