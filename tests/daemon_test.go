@@ -30,6 +30,7 @@ type daemon struct {
 
 	// What follows may be changed before run.
 	program string
+	args    []string // nil: those that every test gives
 	attr    syscall.SysProcAttr
 	stderr  io.Writer  // nil: log
 	files   []*os.File // that it finds open
@@ -106,7 +107,10 @@ func prepare(t *testing.T, toml string) *daemon {
 // run starts the process.
 func (d *daemon) run(env ...string) {
 	d.t.Helper()
-	d.cmd = exec.Command(d.program, "--config", "dispatcherd.toml", "--log-level", "debug")
+	if d.args == nil {
+		d.args = []string{"--config", "dispatcherd.toml", "--log-level", "debug"}
+	}
+	d.cmd = exec.Command(d.program, d.args...)
 	d.cmd.Dir = d.dir
 	d.cmd.Stderr = d.log
 	if d.stderr != nil {
