@@ -32,6 +32,7 @@ type daemon struct {
 	program string
 	args    []string // nil: those that every test gives
 	attr    syscall.SysProcAttr
+	stdout  io.Writer  // nil: nowhere
 	stderr  io.Writer  // nil: log
 	files   []*os.File // that it finds open
 
@@ -112,7 +113,7 @@ func (d *daemon) run(env ...string) {
 	}
 	d.cmd = exec.Command(d.program, d.args...)
 	d.cmd.Dir = d.dir
-	d.cmd.Stderr = d.log
+	d.cmd.Stdout, d.cmd.Stderr = d.stdout, d.log
 	if d.stderr != nil {
 		d.cmd.Stderr = d.stderr
 	}

@@ -1,9 +1,13 @@
 package tests
 
 import (
+	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // wantFailure compares an exit code, and wants one line of ours where the
@@ -71,8 +75,12 @@ func TestInteropDaemonThatIsAwayFails(t *testing.T) {
 	write(t, dir+"/socket.toml", "version = 2\n[brokers.socket]\npath = \"none\"\n", 0o600)
 	write(t, dir+"/postgres.toml", "version = 2\n[brokers.pg_notify]\nchannels = [\"jobs\"]\nconninfo = "+quoted("host="+dir)+"\n", 0o600)
 	write(t, dir+"/broken.toml", "version = [", 0o600)
+	deserted(t, dir+"/deserted")
+	write(t, dir+"/deserted.yml", "{version: 2, brokers: {socket: {socket_path: "+dir+"/deserted}}}", 0o600)
+	write(t, dir+"/deserted.toml", "version = 2\n[brokers.socket]\npath = \"deserted\"\n", 0o600)
 	for _, tt := range []struct{ name, line string }{
 		{"socket", `^dispatcherctl: cannot connect to none: no such file or directory`},
+		{"deserted", `^dispatcherctl: cannot connect to deserted: connection refused`},
 		{"postgres", `^dispatcherctl: cannot reach Postgres: `},
 		{"broken", `^dispatcherctl: broken.toml:`},
 		{"missing", `^dispatcherctl: missing.toml: `},
@@ -85,6 +93,32 @@ func TestInteropDaemonThatIsAwayFails(t *testing.T) {
 				t.Errorf("output %q and %q, want none", theirs.stdout, ours.stdout)
 			}
 		})
+	}
+}
+
+// deserted leaves a socket behind that nobody listens to.
+func deserted(t *testing.T, path string) {
+	t.Helper()
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestInteropCtlLogsNothingAmongTheReplies(t *testing.T) {
+	d, db := startInterop(t)
+	w := d.twins(db, "jobs")["socket"]
+	theirs := originalCtl(t, d.dir, append([]string{"alive"}, w.theirs...)...)
+	if !regexp.MustCompile(`(?s)^DEBUG:dispatcherd\.cli:.*\nINFO:.*\n- node_id: test\n\n$`).MatchString(theirs.stdout) {
+		t.Errorf("without an option the original printed %q, want its log before the reply", theirs.stdout)
+	}
+	runProgram(t, d.dir, "dispatcherctl", append([]string{"alive"}, w.ours...)...).want(t, 0, "- node_id: test\n\n", "")
+	for _, level := range []string{"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "debug", "info", "warning", "error", "critical"} {
+		runProgram(t, d.dir, "dispatcherctl", append([]string{"alive", "--log-level", level}, w.ours...)...).want(t, 0, "- node_id: test\n\n", "")
 	}
 }
 
@@ -102,12 +136,18 @@ func TestInteropHelpIsThereOnBothLevels(t *testing.T) {
 	dir := t.TempDir()
 	theirs := originalCtl(t, dir, "-h")
 	ours := runProgram(t, dir, "dispatcherctl", "-h")
-	for _, args := range originalCommands {
-		name := "\n  *" + args[0] + " "
-		place := func(text string) []int { return regexp.MustCompile(name).FindStringIndex(text) }
-		if place(theirs.stdout) == nil || place(ours.stdout) == nil {
-			t.Errorf("%s is not in both texts of help", args[0])
+	listed := func(text string) (names []string) {
+		for _, m := range regexp.MustCompile(`(?m)^ +([a-z_]+) `).FindAllStringSubmatch(text, -1) {
+			if isCommand := func(args []string) bool { return args[0] == m[1] }; slices.ContainsFunc(originalCommands, isCommand) {
+				names = append(names, m[1])
+			}
 		}
+		return names
+	}
+	if diff := cmp.Diff(listed(theirs.stdout), listed(ours.stdout)); diff != "" || len(listed(ours.stdout)) != 11 {
+		t.Errorf("the commands in the help (-original +ours):\n%s", diff)
+	}
+	for _, args := range originalCommands {
 		one, other := originalCtl(t, dir, args[0], "-h"), runProgram(t, dir, "dispatcherctl", args[0], "-h")
 		if one.code != 0 || other.code != 0 {
 			t.Errorf("%s -h: exit codes %d and %d", args[0], one.code, other.code)

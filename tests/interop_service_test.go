@@ -114,3 +114,16 @@ func TestInteropDaemonSaysInLinesWhatIsWrong(t *testing.T) {
 		})
 	}
 }
+
+func TestInteropDaemonLogsToStandardErrorOnly(t *testing.T) {
+	t.Parallel()
+	d := prepare(t, config(t, "", ""))
+	var stdout strings.Builder
+	d.stdout = &stdout
+	d.run()
+	d.waitLog("dispatcherd is running")
+	d.stop()
+	if stdout.Len() > 0 {
+		t.Errorf("on standard output stands %q", stdout.String())
+	}
+}
