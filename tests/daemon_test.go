@@ -31,6 +31,7 @@ type daemon struct {
 	// What follows may be changed before run.
 	program string
 	args    []string // nil: those that every test gives
+	config  string   // its --config
 	attr    syscall.SysProcAttr
 	stdout  io.Writer  // nil: nowhere
 	stderr  io.Writer  // nil: log
@@ -100,7 +101,7 @@ func prepare(t *testing.T, toml string) *daemon {
 	}
 	return &daemon{
 		t: t, dir: dir, socket: filepath.Join(dir, "d.sock"),
-		program: filepath.Join(programs, "dispatcherd"), attr: syscall.SysProcAttr{Setpgid: true},
+		program: filepath.Join(programs, "dispatcherd"), config: "dispatcherd.toml", attr: syscall.SysProcAttr{Setpgid: true},
 		log: newLogBuffer(), done: make(chan struct{}),
 	}
 }
@@ -109,7 +110,7 @@ func prepare(t *testing.T, toml string) *daemon {
 func (d *daemon) run(env ...string) {
 	d.t.Helper()
 	if d.args == nil {
-		d.args = []string{"--config", "dispatcherd.toml", "--log-level", "debug"}
+		d.args = []string{"--config", d.config, "--log-level", "debug"}
 	}
 	d.cmd = exec.Command(d.program, d.args...)
 	d.cmd.Dir = d.dir

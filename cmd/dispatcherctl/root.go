@@ -38,9 +38,10 @@ func newRoot(opts *options) *cobra.Command {
 		Long: `Ask a running dispatcherd what it is doing, and tell it what to do.
 
 The daemon is reached over its control socket: the one that --socket names, or the one in [brokers.socket] of the
-configuration (--config, else $DISPATCHERD_CONFIG_FILE, else ./dispatcherd.toml, else /etc/dispatcherd/dispatcherd.toml).
-Or all daemons are asked that listen on a channel of Postgres: with --broker pg_notify, and where the configuration has
-no socket, or is YAML that names pg_notify for control. Options may stand before or after the command.
+configuration (--config, else $DISPATCHERD_CONFIG_FILE, else ./dispatcherd.toml, else ./dispatcher.yml, else
+/etc/dispatcherd/dispatcherd.toml), which is TOML or the YAML of the Python original. Or all daemons are asked that
+listen on a channel of Postgres: with --broker pg_notify, and where the configuration has no socket, or is YAML that
+names pg_notify for control. Options may stand before or after the command.
 
 Exit codes: 0 for success, 1 when the daemon cannot be reached, fewer answer than expected, or what was to be done is
 refused, 2 for a mistake on the command line, 130 when interrupted.`,
@@ -60,6 +61,7 @@ refused, 2 for a mistake on the command line, 130 when interrupted.`,
 	for _, spec := range control.Specs {
 		root.AddCommand(newCommand(opts, spec))
 	}
+	root.AddCommand(newConfig(opts))
 	return root
 }
 
