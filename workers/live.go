@@ -56,12 +56,16 @@ func (p *Pool) launched(w *worker, proc Process) {
 
 // notStarted is a launch that failed, or that a drain gave up.
 func (p *Pool) notStarted(w *worker, err error) {
+	now := time.Now()
 	var do action
 	p.mu.Lock()
 	if w.state == Starting {
-		do = p.failedStartLocked(w, err.Error(), time.Now())
+		do = p.failedStartLocked(w, err.Error(), now)
+		p.removeLocked(w, Errored)
+		p.buryLocked(w, err.Error(), now)
+	} else {
+		p.removeLocked(w, Retired)
 	}
-	p.removeLocked(w)
 	p.mu.Unlock()
 	do.run()
 }
@@ -178,6 +182,7 @@ func (p *Pool) leaving(w *worker, r Report) {
 	var do action
 	p.mu.Lock()
 	state := w.state
+	w.left, w.reason = true, r.Reason
 	// A task that it has not begun proves nothing for it.
 	if w.useless(now) || state == Busy && w.unproven(now) {
 		do = p.failedStartLocked(w, cmp.Or(r.Reason, "it left while it was "+string(state)+" and had run no task"), now)
@@ -224,10 +229,12 @@ func (p *Pool) exited(w *worker, r Report) {
 	if w.failed || w.killed || state == Stopping && r.Clean {
 		level = slog.LevelDebug // it is no surprise, or told already
 	}
-	p.removeLocked(w)
+	end, exit := w.end(r)
+	p.removeLocked(w, end)
+	p.buryLocked(w, exit, now)
 	p.mu.Unlock()
 	do.run()
-	p.log.Log(context.Background(), level, "worker ended", "worker", w.id, "state", string(state), "exit", r.Exit)
+	p.log.Log(context.Background(), level, "worker ended", "worker", w.id, "state", string(state), "exit", exit)
 	if state == Busy {
 		p.events <- e
 	}
@@ -249,10 +256,10 @@ func (p *Pool) moveLocked(w *worker, to State) {
 	}
 }
 
-// removeLocked forgets w; there is room for another.
-func (p *Pool) removeLocked(w *worker) {
+// removeLocked takes w, which has come to its end, out of the pool; there is room for another.
+func (p *Pool) removeLocked(w *worker, end State) {
 	p.due.clear(w)
-	p.moveLocked(w, Gone)
+	p.moveLocked(w, end)
 	delete(p.workers, w.id)
 	p.poke()
 }
