@@ -13,6 +13,7 @@ const (
 	FirstRetry = firstRetry
 	LastRetry  = lastRetry
 	MaxEnded   = maxEnded
+	Settled    = settled
 )
 
 // Consistent says what does not fit together in the pool.

@@ -54,10 +54,12 @@ type Stats struct {
 	// Needed says when as many workers as the index were last needed at once; those
 	// that Busy and Waiting need are needed now.
 	Needed []time.Time
-	// Failures is how many starts have failed in a row, LastError why the last
-	// one did.
+	// Failures is how many workers have failed in a row: could not be started, or
+	// ended by themselves soon after. LastError is why the last one did; CrashLoop
+	// says that it goes on and on.
 	Failures  int
 	LastError string
+	CrashLoop bool
 }
 
 // Usable is the number of workers that take tasks now or soon.
@@ -84,6 +86,7 @@ func (p *Pool) Stats() Stats {
 	s := Stats{
 		Counts: p.counts, Waiting: p.waiting, NextID: p.nextID, Draining: p.draining,
 		Needed: slices.Clone(p.usage.last), Failures: p.backoff.failures, LastError: p.backoff.lastErr,
+		CrashLoop: p.backoff.loop,
 	}
 	for _, w := range p.workers {
 		switch w.state {

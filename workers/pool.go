@@ -93,6 +93,7 @@ func (p *Pool) tick(starts context.Context) (alive int, next time.Time) {
 	if p.draining {
 		do = append(do, p.endTasksLocked(now)...)
 	} else {
+		do = append(do, p.calmLocked(now)...)
 		do = append(do, p.tidyLocked(now)...)
 		p.growLocked(starts, now)
 	}
@@ -123,6 +124,9 @@ func (p *Pool) nextLocked(now, forget time.Time) time.Time {
 	sooner(p.tidy)
 	if p.backoff.until.After(now) {
 		sooner(p.backoff.until)
+	}
+	if p.backoff.loop {
+		sooner(p.backoff.calm)
 	}
 	return next
 }
