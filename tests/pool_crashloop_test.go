@@ -16,6 +16,9 @@ func (d *daemon) wantCrashLoop(why string) {
 		d.t.Errorf("logged %q, want an error with %q", line, why)
 	}
 	pool, _ := d.ask("status")["pool"].(map[string]any)
+	if n, _ := pool["failures_in_a_row"].(float64); n < 3 {
+		d.t.Errorf("status tells %v failures, want 3 at least", n)
+	}
 	if text, _ := pool["last_error"].(string); pool["crash_loop"] != true || !strings.Contains(text, why) {
 		d.t.Errorf("status tells %v, want a crash loop and %q", pool, why)
 	}

@@ -61,6 +61,7 @@ func (b *backoff) recognise() bool {
 		return false
 	}
 	b.loop = true
+	b.failures = max(b.failures, b.streak) // a hello in between has ended the count
 	return true
 }
 

@@ -100,6 +100,9 @@ func TestWorkersThatFailBehindTheirTaskAreReplacedLaterEachTime(t *testing.T) {
 			t.Errorf("waits (-want +got):\n%s", diff)
 		}
 		b.wantLoop(true, 1, 0)
+		if got := b.pool.Stats().Failures; got != 7 {
+			t.Errorf("%d failures count, want 7", got)
+		}
 		if got, want := b.pool.Stats().LastError, "post_task: ValueError: boom; exit code 1"; got != want {
 			t.Errorf("last error %q, want %q", got, want)
 		}

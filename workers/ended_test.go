@@ -92,7 +92,7 @@ func TestEndOfAWorkerIsRetiredOrError(t *testing.T) {
 		{"it leaves in order under its task", func(b *bench, p *fakeProcess) { b.start(1, 0).exit("exit code 0", true) }, "error: exit code 0"},
 		{"it had to be killed", func(b *bench, p *fakeProcess) {
 			p.behave(habits{deaf: true})
-			b.pass(time.Hour)
+			b.pass(time.Hour + workers.LeaveBound)
 		}, "error: killed by SIGKILL"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
