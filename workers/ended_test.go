@@ -51,6 +51,22 @@ func TestEndedWorkerIsListedForAWhile(t *testing.T) {
 	})
 }
 
+func TestIdleWorkerThatDiesCountsNoTask(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, listing(1, 1), habits{})
+		b.told()
+		b.pass(time.Minute)
+		b.proc(0).exit("killed by SIGKILL", false)
+		b.settle()
+		b.wantGone("0 error: killed by SIGKILL")
+		b.wantTold("worker 1 free")
+		s := b.pool.Stats()
+		if got, want := s.Counts, (workers.Counts{Started: 2}); got != want {
+			t.Errorf("counts are %+v, want %+v", got, want)
+		}
+	})
+}
+
 func TestAnAlarmForgetsAnEndedWorkerInADrainAsWell(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		cfg := listing(2, 2)
