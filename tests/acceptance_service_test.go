@@ -159,3 +159,33 @@ submit_task(jobs.name_of, args=args, uuid="bound", bind=True)
 	}
 	d.waitCounters(2, 0)
 }
+
+func TestExitInAFollowUpStopsTheRestAndTheWorker(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ kind, task, outcome string }{
+		{"errbacks", `"task": "app.tasks.fail", "args": ["boom"]`, "outcome=failed"},
+		{"callbacks", `"task": "app.tasks.nothing"`, "outcome=succeeded"},
+	} {
+		t.Run(tt.kind, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, config(t, "", "max_workers = 1"))
+			worker := d.waitIdle(1)[0]
+			path := d.file("marks")
+			mark := func(text string) string {
+				return fmt.Sprintf(`{"task": "app.tasks.mark", "args": [%q, %q]}`, path, text)
+			}
+			d.connect().send(fmt.Sprintf(`{%s, "uuid": "u", %q: [%s, {"task": "app.jobs.last"}, %s]}`,
+				tt.task, tt.kind, mark("before"), mark("behind")))
+			if line := d.ended("u"); !strings.Contains(line, tt.outcome) {
+				t.Errorf("the task ended so: %s", line)
+			}
+			waitFor(t, "the worker to be retired", func() bool { return d.endedWorkers()[worker]["status"] == "retired" })
+			if exit, want := d.endedWorkers()[worker]["exit"], "a task of "+tt.kind+" raised DispatcherExit; exit code 0"; exit != want {
+				t.Errorf("the worker left for %q, want %q", exit, want)
+			}
+			if lines := waitFile(t, path, 1); fmt.Sprint(lines) != "[before]" {
+				t.Errorf("the follow-ups wrote %v, want none behind the exit", lines)
+			}
+		})
+	}
+}
