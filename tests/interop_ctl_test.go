@@ -112,7 +112,7 @@ func TestInteropCtlAnswersEveryCommandAsTheOriginals(t *testing.T) {
 				if theirs.code != 0 || ours.code != 0 || ours.stderr != remark {
 					t.Errorf("exit codes %d and %d, want 0 and 0\n%s\n%s", theirs.code, ours.code, theirs.stderr, ours.stderr)
 				}
-				if diff := cmp.Diff(masked(theirs.stdout), masked(ours.stdout)); diff != "" {
+				if diff := cmp.Diff(lasting(theirs.stdout), lasting(ours.stdout)); diff != "" {
 					t.Errorf("-original +ours:\n%s", diff)
 				}
 			})
@@ -120,9 +120,9 @@ func TestInteropCtlAnswersEveryCommandAsTheOriginals(t *testing.T) {
 	}
 }
 
-// masked hides what differs between two requests to one daemon: counts, times,
+// lasting leaves out what differs between two requests to one daemon: counts, times,
 // and the stacks of what is going on.
-func masked(yaml string) string {
+func lasting(yaml string) string {
 	var out strings.Builder
 	hidden := -1
 	for line := range strings.Lines(yaml) {

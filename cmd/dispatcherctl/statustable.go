@@ -72,7 +72,11 @@ func (c columns) poolRows(pool map[string]any) {
 	}
 	c.row("pool", text)
 	if failures, ok := pool["failures_in_a_row"]; ok {
-		c.row("", fmt.Sprintf("THE LAST STARTS FAILED (%s): %s", cell(failures), cell(pool["last_error"])))
+		what := "THE LAST STARTS FAILED"
+		if pool["crash_loop"] == true {
+			what = "CRASH LOOP, WORKERS FAIL AGAIN AND AGAIN"
+		}
+		c.row("", fmt.Sprintf("%s (%s): %s", what, cell(failures), cell(pool["last_error"])))
 	}
 }
 
@@ -107,18 +111,29 @@ func (c columns) chunkRows(chunks map[string]any) {
 	}
 }
 
-// workerCount counts the workers by status: "4: 1 ready, 3 busy".
+// workerCount counts the workers by status: "4: 1 ready, 3 busy; ended lately: 1 error".
 func workerCount(workers map[string]any) string {
-	count := map[string]int{}
+	count, ended := map[string]int{}, map[string]int{}
+	present := len(workers)
 	for _, value := range workers {
-		if worker, ok := value.(map[string]any); ok {
-			count[workerStatus(worker)]++
+		worker, ok := value.(map[string]any)
+		switch status := workerStatus(worker); {
+		case !ok:
+		case hasEnded(worker):
+			ended[status]++
+			present--
+		default:
+			count[status]++
 		}
 	}
-	if len(count) == 0 {
-		return fmt.Sprint(len(workers))
+	text := fmt.Sprint(present)
+	if len(count) > 0 {
+		text += ": " + listed(count, "spawned", "starting", "ready", "busy", "cancelling", "stopping", "exited")
 	}
-	return fmt.Sprintf("%d: %s", len(workers), listed(count, "starting", "ready", "busy", "cancelling", "stopping"))
+	if len(ended) > 0 {
+		text += "; ended lately: " + listed(ended, "retired", "error")
+	}
+	return text
 }
 
 // listed writes counts in the order that the words are given; other words follow.

@@ -138,6 +138,7 @@ func TestWorkersHaveTheOriginalsShape(t *testing.T) {
 	f := &fake{infos: []workers.Info{
 		{ID: 0, PID: 100, State: workers.Busy, Task: &workers.Task{Name: "a.b"}, Interrupted: true, Finished: 3, Created: time.Now()},
 		{ID: 1, State: workers.Starting, Created: time.Now()},
+		{ID: 2, PID: 102, State: workers.Errored, Finished: 5, Created: time.Now(), Ended: time.Now(), Exit: "killed by SIGSEGV"},
 	}}
 	got := newTable(f).Do(t.Context(), "workers", Call{}).Reply
 	for _, w := range got {
@@ -149,12 +150,37 @@ func TestWorkersHaveTheOriginalsShape(t *testing.T) {
 			"current_task_uuid": "<unknown>", "active_cancel": true,
 		},
 		"worker-1": map[string]any{
-			"worker_id": 1, "pid": nil, "status": "starting", "finished_count": 0, "current_task": nil,
+			"worker_id": 1, "pid": nil, "status": "spawned", "finished_count": 0, "current_task": nil,
 			"current_task_uuid": nil, "active_cancel": false,
+		},
+		"worker-2": map[string]any{
+			"worker_id": 2, "pid": 102, "status": "error", "finished_count": 5, "current_task": nil,
+			"current_task_uuid": nil, "active_cancel": false, "exit": "killed by SIGSEGV",
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("workers: -want +got\n%s", diff)
+	}
+}
+
+func TestStatusOfAWorkerIsTheOriginalsWord(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		worker workers.Info
+		want   string
+	}{
+		{workers.Info{State: workers.Starting}, "spawned"},
+		{workers.Info{State: workers.Starting, PID: 100}, "starting"},
+		{workers.Info{State: workers.Ready, PID: 100}, "ready"},
+		{workers.Info{State: workers.Busy, PID: 100}, "ready"},
+		{workers.Info{State: workers.Stopping, PID: 100}, "stopping"},
+		{workers.Info{State: workers.Stopping, PID: 100, Left: true}, "exited"},
+		{workers.Info{State: workers.Retired, PID: 100, Left: true}, "retired"},
+		{workers.Info{State: workers.Errored}, "error"},
+	} {
+		if got := statusOf(tt.worker); got != tt.want {
+			t.Errorf("statusOf(%+v) = %q, want %q", tt.worker, got, tt.want)
+		}
 	}
 }
 
@@ -165,7 +191,13 @@ func TestMainCountsAsTheOriginalDoes(t *testing.T) {
 	want := map[string]any{
 		"received_count": uint64(20), "control_count": uint64(8),
 		// What was interrupted or died counts as canceled there.
-		"pool": map[string]any{"next_worker_id": 7, "finished_count": 12, "canceled_count": 12, "retirement_count": 6},
+		"pool": map[string]any{
+			"next_worker_id": 7, "finished_count": 12, "canceled_count": 12, "retirement_count": 6,
+			"worker_ct": 1, "running_ct": 1, "active_task_ct": 1,
+			"usage": map[string]any{"count": 0, "top5": map[string]any{}, "near_worker_ct": map[string]any{
+				"1": "absent", "2": "absent", "3": "absent",
+			}},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("main: -want +got\n%s", diff)

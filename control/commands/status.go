@@ -56,6 +56,7 @@ func poolFigures(s workers.Stats) map[string]any {
 	f := map[string]any{
 		"starting": s.Starting, "ready": s.Ready, "busy": s.Busy, "stopping": s.Stopping,
 		"failed_starts": s.FailedStarts, "killed": s.Killed, "draining": s.Draining,
+		"crash_loop": s.CrashLoop,
 	}
 	if s.Failures > 0 {
 		f["failures_in_a_row"], f["last_error"] = s.Failures, s.LastError

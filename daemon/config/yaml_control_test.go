@@ -1,6 +1,11 @@
 package config
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 func TestOriginalNamesTheBrokerOfDispatcherctl(t *testing.T) {
 	t.Parallel()
@@ -21,5 +26,20 @@ func TestOriginalNamesTheBrokerOfDispatcherctl(t *testing.T) {
 	}
 	if got := fromYAML(t, "version: 2\nbrokers:\n"+postgres+"dispatcherd: {brokers: {socket: {path: d.sock}}}\n").ControlBroker; got != "pg_notify" {
 		t.Errorf("with a socket of ours: ControlBroker is %q, want what the original takes", got)
+	}
+}
+
+func TestConvertedFileSaysThatDispatcherctlTakesTheSocket(t *testing.T) {
+	t.Parallel()
+	for control, want := range map[string]bool{"pg_notify": true, "socket": false} {
+		path := filepath.Join(t.TempDir(), "x.yml")
+		text := "version: 2\nbrokers: {socket: {socket_path: d.sock}, pg_notify: {config: {dbname: app}}}\npublish: {default_control_broker: " + control + "}\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := Convert(path)
+		if err != nil || strings.Contains(out, "dispatcherctl takes the socket") != want {
+			t.Errorf("with %s for control: %v\n%s", control, err, out)
+		}
 	}
 }

@@ -261,7 +261,7 @@ dispatcherd:
 	want.Worker.Python, want.Worker.Env = "/srv/venv/bin/python", map[string]string{"A": "b"}
 	want.PgNotify = pointer(pgnotify.DefaultConfig())
 	want.PgNotify.Conninfo, want.PgNotify.Channels = "dbname=app password=hunter2", []string{"jobs"}
-	want.Socket.Path = "d.sock"
+	want.Socket.Path, want.ControlBroker = "d.sock", "pg_notify"
 	want.Schedule.OnStart = []schedule.Task{{Task: "app.b", Kwargs: map[string]any{"x": int64(1)}}}
 	if diff := cmp.Diff(want, *c, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Notes")); diff != "" {
 		t.Errorf("Load differs (-want +got):\n%s", diff)

@@ -111,7 +111,7 @@ func TestEveryStateOfAWorkerIsAStatusOfTheOriginal(t *testing.T) {
 	t.Parallel()
 	for state, want := range map[workers.State]string{
 		workers.Starting: "starting", workers.Ready: "ready", workers.Busy: "ready",
-		workers.Stopping: "stopping", workers.Gone: "exited",
+		workers.Stopping: "stopping", workers.Retired: "retired", workers.Errored: "error",
 	} {
 		if got := statusOf(state); got != want {
 			t.Errorf("a worker that is %s has the status %s, want %s", state, got, want)

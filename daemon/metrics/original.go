@@ -11,14 +11,10 @@ var statuses = []string{"error", "exited", "initialized", "ready", "retired", "s
 
 // statusOf is the original's word for a state of ours; "" for one that it has no word for.
 func statusOf(s workers.State) string {
-	switch s {
-	case workers.Busy:
+	if s == workers.Busy {
 		return string(workers.Ready)
-	case workers.Gone:
-		return "exited"
-	default:
-		return string(s)
 	}
+	return string(s)
 }
 
 // original writes the series of the Python original. Workers have their ids as the

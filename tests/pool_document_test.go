@@ -1,0 +1,58 @@
+package tests
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// shown is what docs/pool.md shows as the output of a command.
+func shown(t *testing.T, command string) string {
+	t.Helper()
+	_, after, ok := strings.Cut(readDocument(t, "docs/pool.md"), "\n$ "+command+"\n")
+	output, _, end := strings.Cut(after, "```")
+	if !ok || !end {
+		t.Fatalf("docs/pool.md does not show the output of %s", command)
+	}
+	return output
+}
+
+// masked is a table without what differs each time: numbers of processes, times, paths, widths.
+func masked(table string) string {
+	table = regexp.MustCompile(`/sys/fs/\S+|\d+(\.\d+)?(µs|ms|s)|(pid +|-)\d+|error +\d+|worker-\d +\d+`).ReplaceAllString(table, "N")
+	table = regexp.MustCompile(`(?m)\d+ (messages|of them)`).ReplaceAllString(table, "N $1")
+	return regexp.MustCompile(` +`).ReplaceAllString(table, " ")
+}
+
+func TestPoolDocumentShowsRealOutput(t *testing.T) {
+	t.Parallel()
+	d := start(t, config(t, "", "max_workers = 2"))
+	d.task("app.tasks.leave", "--arg", "1")
+	h := d.hold("pack-1")
+	const workers = "dispatcherctl workers --output table"
+	if got, want := masked(d.ctl(strings.Fields(workers)[1:]...).stdout), masked(shown(t, workers)); got != want {
+		t.Errorf("docs/pool.md shows\n%s, which is now\n%s", want, got)
+	}
+	h.letGo()
+	h.wantEnd(0, "outcome: succeeded")
+}
+
+func TestPoolDocumentShowsARealCrashLoop(t *testing.T) {
+	t.Parallel()
+	toml, _ := brokenClass(t, "post_task", "")
+	d := start(t, toml)
+	if !d.inCgroups() {
+		t.Skip("the document shows the output where there is a cgroup tree")
+	}
+	for range 4 {
+		d.wantWork()
+	}
+	d.waitLog(crashLoop)
+	const status = "dispatcherctl status --output table"
+	got, want := masked(d.ctl(strings.Fields(status)[1:]...).stdout), masked(shown(t, status))
+	// The next worker may be there already.
+	workers := regexp.MustCompile(`workers .*; ended`)
+	if workers.ReplaceAllString(got, "") != workers.ReplaceAllString(want, "") {
+		t.Errorf("docs/pool.md shows\n%s, which is now\n%s", want, got)
+	}
+}
