@@ -13,6 +13,7 @@ import sys
 import time
 import uuid
 
+import dispatcherd
 from dispatcherd.chunking import split_message
 from dispatcherd.config import setup
 from dispatcherd.factories import get_control_from_settings, get_publisher_from_settings
@@ -265,6 +266,7 @@ def same(what, got, want):
 
 
 def main():
+    print("with", dispatcherd.__file__, flush=True)
     setup(json.loads(sys.argv[1]))
     made = Tour(sys.argv[2])
     for step in Tour.steps:
