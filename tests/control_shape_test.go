@@ -136,6 +136,9 @@ func TestAioTasksOfTheOriginalsControl(t *testing.T) {
 				t.Errorf("over %s there is no %s among %v", o.name, name, slices.Sorted(maps.Keys(all)))
 			}
 		}
+		if o.name == "socket" && all["socket_client_task_0"] == nil {
+			t.Errorf("the connection that has asked is not among %v", slices.Sorted(maps.Keys(all)))
+		}
 		none := replies[1]
 		delete(none, "node_id")
 		for name, value := range none {
