@@ -1,6 +1,8 @@
 package tests
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -49,4 +51,24 @@ func TestBoundTaskGetsTheBareResult(t *testing.T) {
 	if after-before != 2*8+1 {
 		t.Errorf("control_count has grown by %v, want %d", after-before, 2*8+1)
 	}
+}
+
+func TestBoundTaskAsksAServiceWithoutABroker(t *testing.T) {
+	t.Parallel()
+	project, err := filepath.Abs("project")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "answer")
+	start(t, fmt.Sprintf(`version = 2
+node_id = "test"
+[worker]
+pythonpath = [%q]
+[[on_start]]
+task = "app.jobs.ask_into"
+args = [%q, "running"]
+`, project, path))
+	var answer map[string]any
+	decode(t, waitFile(t, path, 1)[0], &answer)
+	wantKeys(t, answer, "worker-0") // the task itself
 }

@@ -105,6 +105,35 @@ for n in range(20):
 		}
 	}
 	wantKeys(t, o.control(t, "running", nil), "worker-0", "node_id")
-	held.letGo()
-	held.wantEnd(0, "outcome: succeeded")
+	canceled := func() int {
+		main := d.ask("main")
+		pool, _ := main["pool"].(map[string]any)
+		n, _ := pool["canceled_count"].(float64)
+		return int(n)
+	}
+	if n := canceled(); n != 0 {
+		t.Errorf("canceled_count is %d after tasks that waited were cancelled, want 0", n)
+	}
+	if reply := o.control(t, "cancel", map[string]any{"uuid": "held"}); reply["worker-0"] == nil {
+		t.Errorf("cancel of the task that runs was answered %v", reply)
+	}
+	held.wantEnd(1, "outcome: cancelled")
+	if n := canceled(); n != 1 {
+		t.Errorf("canceled_count is %d after the task that ran was cancelled, want 1", n)
+	}
+}
+
+func TestCancelIsAnsweredBeforeTheTaskHasStopped(t *testing.T) {
+	t.Parallel()
+	d := start(t, config(t, "", "max_workers = 1\nshutdown_grace = \"0s\"\ncancel_grace = \"3s\""))
+	deaf := d.deafen("deaf")
+	c := d.connect()
+	c.send(`{"control": "cancel", "reply_to": "me", "control_data": {"uuid": "deaf"}}`)
+	c.expect(`{"worker-0": {`)
+	if !deaf.waits() {
+		t.Error("the task has ended before the cancel was answered")
+	}
+	c.send(`{"control": "workers", "reply_to": "me"}`)
+	c.expect(`"active_cancel": true`, `"current_task_uuid": "deaf"`)
+	deaf.wantEnd(1, "outcome: cancelled")
 }

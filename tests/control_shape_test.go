@@ -219,3 +219,20 @@ task = "app.tasks.nothing"
 		t.Errorf("producers are %v, want one task of on_start and one of run", reply)
 	}
 }
+
+func TestUptimeOfAProducerGoesOnOverALoss(t *testing.T) {
+	t.Parallel()
+	d, db := startListening(t, "", "", "jobs")
+	uptime := func() float64 {
+		producers := d.ask("producers")
+		p, _ := producers["pg_notify-producer"].(map[string]any)
+		up, _ := p["uptime_seconds"].(float64)
+		return up
+	}
+	before := uptime()
+	db.Terminate(t, "dispatcherd")
+	waitFor(t, "a reconnection", func() bool { return d.figure("producers", "pg_notify-producer", "recycle_count") == 1 })
+	if after := uptime(); after <= before || before <= 0 {
+		t.Errorf("uptime was %v and is %v after the connection was lost, want it to go on", before, after)
+	}
+}
