@@ -137,3 +137,21 @@ func TestCancelIsAnsweredBeforeTheTaskHasStopped(t *testing.T) {
 	c.expect(`"active_cancel": true`, `"current_task_uuid": "deaf"`)
 	deaf.wantEnd(1, "outcome: cancelled")
 }
+
+func TestAckIsForWhatIsThenDiscardedAsWell(t *testing.T) {
+	t.Parallel()
+	d, db := startListening(t, withOriginal(t), "max_workers = 1", "jobs")
+	d.hold("held")
+	for _, o := range d.brokers(db, "jobs") {
+		task := map[string]any{"task": "app.tasks.nothing", "uuid": o.name, "on_duplicate": "discard"}
+		again := map[string]any{"task": "app.tasks.nothing", "uuid": o.name + " again", "on_duplicate": "discard"}
+		for _, sent := range []map[string]any{task, again} {
+			if diff := cmp.Diff(map[string]any{"ack": sent, "node_id": "test"}, o.control(t, "run", sent)); diff != "" {
+				t.Errorf("run over %s (-want +got):\n%s", o.name, diff)
+			}
+		}
+		if line := d.ended(fmt.Sprintf("%q", o.name+" again")); !strings.Contains(line, "outcome=discarded") {
+			t.Errorf("the second one ended so: %s", line)
+		}
+	}
+}

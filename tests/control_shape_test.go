@@ -157,6 +157,7 @@ func TestChunksShowsWhatIsNotComplete(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "", "jobs")
 	c := d.connect()
+	lines := d.figure("producers", "socket-producer", "produced_count")
 	chunk := func(id string, index, total any, payload string) string {
 		return fmt.Sprintf(`{"__dispatcherd_chunk__":"v1","message_id":%q,"index":%v,"total":%v,"payload":%q}`, id, index, total, payload)
 	}
@@ -166,6 +167,10 @@ func TestChunksShowsWhatIsNotComplete(t *testing.T) {
 		chunk("bad", `"x"`, 3, "x"), `{"__dispatcherd_chunk__": "v2"}`,
 	)
 	c.alive() // all were taken
+	// And the two questions of figure, of which the first was counted with the lines before.
+	if n := d.figure("producers", "socket-producer", "produced_count") - lines; n != 6+2 {
+		t.Errorf("produced_count has grown by %d lines, want one for each of 6 chunks and 2 requests", n)
+	}
 	for _, o := range d.brokers(db, "jobs") {
 		reply := o.control(t, "chunks", nil)
 		partials, _ := reply["partials"].(map[string]any)
