@@ -1,5 +1,9 @@
 package control
 
+// TaskLabel is the pprof label whose value names a goroutine in the reply to aio_tasks:
+// whoever starts one calls pprof.Do with it. Goroutines that it starts inherit the label.
+const TaskLabel = "task"
+
 // Arg is one key of a command's control_data.
 type Arg struct {
 	Name     string

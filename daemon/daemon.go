@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"dispatcherd/control/commands"
+	"dispatcherd/control"
 	"dispatcherd/daemon/config"
 )
 
@@ -33,7 +33,7 @@ type door interface {
 // of them fails. Each value on hurry shortens the wait for running tasks. The
 // error is nil after an orderly stop.
 func (d *Daemon) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
-	pprof.Do(ctx, pprof.Labels(commands.TaskLabel, mainTask), func(ctx context.Context) { err = d.run(ctx, hurry) })
+	pprof.Do(ctx, pprof.Labels(control.TaskLabel, mainTask), func(ctx context.Context) { err = d.run(ctx, hurry) })
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
@@ -117,9 +118,19 @@ func (in *intake) label(m *message.Message, channel string, n uint64) {
 	m.SetLabels(uuid, channel)
 }
 
-// Submit takes a task that comes from inside.
-func (in *intake) Submit(_ context.Context, m *message.Message) error {
-	return in.submit(m, "", nil)
+// Submit takes a message that comes from inside.
+func (in *intake) Submit(ctx context.Context, m *message.Message) error {
+	return in.take(ctx, m, nil)
+}
+
+// take takes a task that comes from inside, or a control request, whose reply goes nowhere.
+func (in *intake) take(ctx context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
+	if !m.IsControl {
+		return in.submit(m, "", watch)
+	}
+	m.ReplyTo = ""
+	in.request(ctx, Incoming{Access: control.FullAccess}, m)
+	return nil
 }
 
 // later sends a reply that may have to wait for the end of a task. When no task

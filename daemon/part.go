@@ -8,7 +8,7 @@ import (
 	"runtime/pprof"
 	"time"
 
-	"dispatcherd/control/commands"
+	"dispatcherd/control"
 )
 
 // mainTask is what the original calls the task that runs the others.
@@ -32,7 +32,7 @@ func goroutineName(part string) pprof.LabelSet {
 	if !ok {
 		name = part
 	}
-	return pprof.Labels(commands.TaskLabel, name)
+	return pprof.Labels(control.TaskLabel, name)
 }
 
 // part is one running piece of the daemon.

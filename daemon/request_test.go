@@ -10,6 +10,7 @@ import (
 
 	"dispatcherd/control"
 	"dispatcherd/control/commands"
+	"dispatcherd/daemon/message"
 )
 
 // request brings a control request that wants a reply, and returns that.
@@ -153,6 +154,19 @@ func TestNestedRequestRunsAndItsReplyIsDropped(t *testing.T) {
 	}
 	if got := d.request("run", `{"control": "nonsense"}`); !strings.HasPrefix(got, `{"ack": `) {
 		t.Errorf("run of a request that fails was answered %s, want an ack", got)
+	}
+}
+
+func TestRequestFromInsideIsCarriedOut(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.bring(`{"task": "a.b", "uuid": "u"}`)
+	m, err := message.Parse([]byte(`{"task": "ignored", "control": "cancel", "reply_to": "me", "uuid": "sch-1"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Submit(t.Context(), m); err != nil || len(d.bodies()) != 0 || d.controls.Load() != 1 {
+		t.Errorf("Submit = %v, left are %q and %d control requests were counted", err, d.bodies(), d.controls.Load())
 	}
 }
 

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -64,9 +65,9 @@ func (r *runner) control(ctx context.Context, e workers.Event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlBound)
 	defer cancel()
 	answer := r.intake.carryOut(ctx, e.Command, commands.Call{Data: e.Data})
-	if answer.Err != nil {
+	if answer.BadData {
 		// The first words are all that the original says.
-		answer.Reply["error"] = "Failed to run control task: " + answer.Err.Error()
+		answer.Reply["error"] = fmt.Sprintf("Failed to run control task: %s", answer.Reply["error"])
 	}
 	if err := r.pool.Reply(e.Worker, e.Request, message.Encode(answer.Object())); err != nil {
 		r.log.Warn("a task's control request could not be answered", "worker", e.Worker, "command", e.Command, "err", err)

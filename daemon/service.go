@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
@@ -39,14 +38,11 @@ var _ commands.Service = (*service)(nil)
 // Submit takes a task that a control request brings, or another control request, whose
 // reply goes nowhere.
 func (s *service) Submit(ctx context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
-	if m.IsControl {
-		m.ReplyTo = "" // there is no way back to who sent it
-		s.intake.request(ctx, Incoming{Access: control.FullAccess}, m)
-	} else if err := s.intake.submit(m, "", watch); err != nil {
-		return err
+	err := s.intake.take(ctx, m, watch)
+	if err == nil {
+		s.submitted.Add(1)
 	}
-	s.submitted.Add(1)
-	return nil
+	return err
 }
 
 // RunEnabled says whether there is a control producer.

@@ -8,6 +8,7 @@ import (
 const (
 	usualDepth = 6   // calls of a stack, when the request does not say
 	allDepth   = 128 // more than this the runtime does not keep
+	mostStacks = 1000
 )
 
 // aioTasks lists the goroutines, which are what the original's asyncio tasks are here.
@@ -25,7 +26,12 @@ func aioTasks(_ *Table, _ context.Context, c Call) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	reply := make(map[string]any, len(all)+1)
+	reply := make(map[string]any, min(len(all), mostStacks))
+	if more := len(all) - mostStacks; more > 0 {
+		all = all[:mostStacks]
+		name := fmt.Sprintf("%d more", more)
+		reply[name] = map[string]any{"done": false, "stack": "No stack for " + name + "\n"}
+	}
 	for _, g := range all {
 		name := g.name()
 		for n := 2; reply[name] != nil; n++ {

@@ -3,10 +3,14 @@ package commands
 import (
 	"context"
 	"fmt"
+	"maps"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"dispatcherd/control"
 )
 
 // named runs a goroutine with a name that starts n others, until the end of the test.
@@ -17,7 +21,7 @@ func named(t *testing.T, name string, n int) {
 	wait := func() { started.Done(); <-end }
 	started.Add(n + 1)
 	all.Go(func() {
-		pprof.Do(t.Context(), pprof.Labels(TaskLabel, name), func(context.Context) {
+		pprof.Do(t.Context(), pprof.Labels(control.TaskLabel, name), func(context.Context) {
 			for range n {
 				all.Go(wait)
 			}
@@ -96,7 +100,7 @@ func TestGoroutinesOfOneNameAreToldApart(t *testing.T) {
 	var end sync.WaitGroup
 	ready, leave := make(chan struct{}), make(chan struct{})
 	end.Go(func() {
-		pprof.Do(t.Context(), pprof.Labels(TaskLabel, "twin"), func(context.Context) { close(ready); <-leave })
+		pprof.Do(t.Context(), pprof.Labels(control.TaskLabel, "twin"), func(context.Context) { close(ready); <-leave })
 	})
 	<-ready
 	defer end.Wait()
@@ -104,6 +108,18 @@ func TestGoroutinesOfOneNameAreToldApart(t *testing.T) {
 	found := stacks(t, `{}`)
 	if found["twin"] == "" || found["twin-2"] == "" || found["twin"] == found["twin-2"] {
 		t.Errorf("they are shown as %q and %q", found["twin"], found["twin-2"])
+	}
+}
+
+// It does not run beside the others, which would not find theirs in the crowd.
+func TestOfManyGoroutinesAThousandAreShown(t *testing.T) {
+	for i := range mostStacks + 5 {
+		named(t, fmt.Sprintf("crowd %d", i), 0)
+	}
+	found := stacks(t, `{"limit": 1}`)
+	more := slices.DeleteFunc(slices.Collect(maps.Keys(found)), func(name string) bool { return !strings.HasSuffix(name, " more") })
+	if len(found) != mostStacks+1 || len(more) != 1 || found[more[0]] != "No stack for "+more[0]+"\n" {
+		t.Errorf("%d are shown, and %q", len(found), more)
 	}
 }
 

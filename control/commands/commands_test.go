@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -279,9 +280,12 @@ func TestBadRequestsAreAnsweredWithOneLine(t *testing.T) {
 		{"memory_offenders", `{"group_by": "module"}`, `control_data: group_by must be "type", which groups workers by their task`},
 	} {
 		f := &fake{}
-		got := newTable(f).Do(t.Context(), tt.command, Call{Data: []byte(tt.data)}).Reply
-		if diff := cmp.Diff(map[string]any{"error": tt.want}, got); diff != "" {
+		answer := newTable(f).Do(t.Context(), tt.command, Call{Data: []byte(tt.data)})
+		if diff := cmp.Diff(map[string]any{"error": tt.want}, answer.Reply); diff != "" {
 			t.Errorf("%s %s: -want +got\n%s", tt.command, tt.data, diff)
+		}
+		if bad := strings.HasPrefix(tt.want, "control_data"); answer.BadData != bad {
+			t.Errorf("%s %s: BadData is %v, want %v", tt.command, tt.data, answer.BadData, bad)
 		}
 		if f.submitted != nil {
 			t.Errorf("%s %s submitted %+v", tt.command, tt.data, f.submitted)

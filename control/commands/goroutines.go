@@ -7,11 +7,9 @@ import (
 	"runtime/pprof"
 	"strconv"
 	"strings"
-)
 
-// TaskLabel is the pprof label whose value names a goroutine in the reply to aio_tasks:
-// whoever starts one calls pprof.Do with it. Goroutines that it starts inherit the label.
-const TaskLabel = "task"
+	"dispatcherd/control"
+)
 
 // goroutine is one goroutine, or several whose labels and stacks are the same.
 type goroutine struct {
@@ -64,7 +62,7 @@ func parseGoroutines(profile string) (all []goroutine) {
 
 // labelIn finds our label among those of a line.
 func labelIn(line string) string {
-	_, rest, _ := strings.Cut(line, strconv.Quote(TaskLabel)+":")
+	_, rest, _ := strings.Cut(line, strconv.Quote(control.TaskLabel)+":")
 	quoted, err := strconv.QuotedPrefix(rest)
 	if err != nil {
 		return ""

@@ -70,7 +70,7 @@ func TestBadLogLevelsAreRefusedInTheOriginalsWords(t *testing.T) {
 		{`{"level": ` + strings.Repeat("9", 4301) + `}`, missing},
 	} {
 		answer := newTable(f).Do(t.Context(), "set_log_level", Call{Data: []byte(tt.data)})
-		if answer.Reply["error"] != tt.want || answer.Err == nil || len(answer.Reply) != 1 {
+		if answer.Reply["error"] != tt.want || answer.BadData || len(answer.Reply) != 1 {
 			t.Errorf("%.50s answered %v, want %s", tt.data, answer.Reply, tt.want)
 		}
 	}

@@ -3,7 +3,6 @@ package commands
 import (
 	"cmp"
 	"context"
-	"errors"
 	"slices"
 )
 
@@ -26,11 +25,11 @@ func memoryOffenders(t *Table, ctx context.Context, c Call) (Answer, error) {
 		return Answer{}, err
 	}
 	if by, ok := data["group_by"]; ok && by != "type" {
-		return Answer{}, errors.New(`control_data: group_by must be "type", which groups workers by their task`)
+		return Answer{}, badData(`: group_by must be "type", which groups workers by their task`)
 	}
 	limit, err := wholeNumber(data, "limit", usualOffenders, usualOffenders)
 	if err == nil && limit < 0 {
-		err = errors.New("control_data: limit must be 0 or more")
+		err = badData(": limit must be 0 or more")
 	}
 	if err != nil {
 		return Answer{}, err

@@ -3,7 +3,6 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -62,8 +61,8 @@ type Answer struct {
 	Reply map[string]any
 	// Order is that of the keys of Reply; nil where it means nothing.
 	Order []string
-	// Err is why the command failed, nil where it did not; Reply says it, too.
-	Err error
+	// BadData says that control_data was not what the command takes; Reply says why.
+	BadData bool
 	// Ended gets the end of a submitted task when the caller wants to wait for
 	// it; nil otherwise.
 	Ended <-chan dispatch.Ended
@@ -122,6 +121,11 @@ type wording string
 
 func (w wording) Error() string { return string(w) }
 
+// badData is what is wrong with control_data.
+type badData string
+
+func (b badData) Error() string { return "control_data" + string(b) }
+
 // Do carries out the command of that name. Whatever goes wrong is in the
 // reply, under "error".
 func (t *Table) Do(ctx context.Context, name string, c Call) Answer {
@@ -141,7 +145,8 @@ func (t *Table) Do(ctx context.Context, name string, c Call) Answer {
 
 // Failed is the answer that says why there is no other.
 func Failed(err error) Answer {
-	return Answer{Reply: map[string]any{"error": err.Error()}, Err: err}
+	var bad badData
+	return Answer{Reply: map[string]any{"error": err.Error()}, BadData: errors.As(err, &bad)}
 }
 
 // object reads control_data, which must be an object if it is there.
@@ -151,11 +156,11 @@ func (c Call) object() (map[string]any, error) {
 	}
 	v, err := message.Decode(c.Data)
 	if err != nil {
-		return nil, fmt.Errorf("control_data: %w", err)
+		return nil, badData(": " + err.Error())
 	}
 	data, ok := v.(map[string]any)
 	if !ok {
-		return nil, errors.New("control_data must be an object")
+		return nil, badData(" must be an object")
 	}
 	return data, nil
 }
@@ -172,7 +177,7 @@ func wholeNumber(data map[string]any, key string, usual, none int) (int, error) 
 	text, _ := value.(message.Number)
 	n, err := strconv.Atoi(string(text))
 	if err != nil {
-		return 0, fmt.Errorf("control_data: %s must be a whole number", key)
+		return 0, badData(": " + key + " must be a whole number")
 	}
 	return n, nil
 }

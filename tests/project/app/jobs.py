@@ -88,6 +88,12 @@ def ask(binder, command, data=None):
     return binder.control(command, data)
 
 
+@task(bind=True)
+def ask_into(binder, path, command):
+    """Write down what the service answers."""
+    note(path, json.dumps(binder.control(command)))
+
+
 @task()
 def careful(path):
     """Clean up when it is cancelled."""
