@@ -19,7 +19,7 @@ func TestExamplesOfTheDocumentOfDispatcherctl(t *testing.T) {
 	d.waitLog(lineListening)
 	waitFor(t, "a worker that is ready", func() bool { return d.figure("pool", "ready") == 1 })
 	before := d.figure("main", "control_count")
-	examples := examplesOf(readDocument(t, "docs/dispatcherctl.md"))
+	examples := consoleExamples(readDocument(t, "docs/dispatcherctl.md"))
 	if len(examples) < 10 {
 		t.Fatalf("only %d examples were found", len(examples))
 	}
@@ -37,21 +37,21 @@ func TestExamplesOfTheDocumentOfDispatcherctl(t *testing.T) {
 	}
 }
 
-// example is a command with what it prints, in which "..." stands for anything within a line.
-type example struct{ command, output string }
+// consoleExample is a command with what it prints, in which "..." stands for anything within a line.
+type consoleExample struct{ command, output string }
 
-func (e example) matches(got string) bool {
+func (e consoleExample) matches(got string) bool {
 	pattern := strings.ReplaceAll(regexp.QuoteMeta(e.output), `\.\.\.`, `.*`)
 	return regexp.MustCompile(`\A` + strings.ReplaceAll(pattern, " ", " +") + `\z`).MatchString(got)
 }
 
-// examplesOf finds the commands in the blocks of a document that show a console.
-func examplesOf(document string) (all []example) {
+// consoleExamples finds the commands in the blocks of a document that show a console.
+func consoleExamples(document string) (all []consoleExample) {
 	for _, block := range regexp.MustCompile("(?ms)^```console\n(.*?)^```$").FindAllStringSubmatch(document, -1) {
 		text := "\n" + strings.TrimSuffix(block[1], "\n")
 		for _, part := range strings.Split(text, "\n$ ")[1:] {
 			command, output, _ := strings.Cut(part+"\n", "\n")
-			all = append(all, example{command, output})
+			all = append(all, consoleExample{command, output})
 		}
 	}
 	return all

@@ -8,8 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// object sends a request and returns its reply.
-func (c *caller) object(request string) map[string]any {
+// replyTo sends a request and returns its reply.
+func (c *caller) replyTo(request string) map[string]any {
 	c.t.Helper()
 	c.send(request)
 	var reply map[string]any
@@ -17,10 +17,10 @@ func (c *caller) object(request string) map[string]any {
 	return reply
 }
 
-// message returns the task with that uuid as running shows it, and under which key.
-func (c *caller) message(uuid string) (key string, message map[string]any) {
+// shown returns the task with that uuid as running shows it, and under which key.
+func (c *caller) shown(uuid string) (key string, message map[string]any) {
 	c.t.Helper()
-	reply := c.object(fmt.Sprintf(`{"control": "running", "reply_to": "me", "control_data": {"uuid": %q}}`, uuid))
+	reply := c.replyTo(fmt.Sprintf(`{"control": "running", "reply_to": "me", "control_data": {"uuid": %q}}`, uuid))
 	delete(reply, "node_id")
 	for key, value := range reply {
 		if len(reply) == 1 {
@@ -44,7 +44,7 @@ message, _ = submit_task(tasks.nap, args=[600, args[0]], kwargs={}, uuid=args[1]
 answer(message)
 `, path, o.name).(map[string]any)
 		waitFile(t, path, 1)
-		key, shown := c.message(o.name)
+		key, shown := c.shown(o.name)
 		if !strings.HasPrefix(key, "worker-") {
 			t.Errorf("the task is shown as %s, want that it runs: a delay of 0.0 is none", key)
 		}
@@ -59,14 +59,14 @@ answer(message)
 	}
 }
 
-// everything is a message with keys that nobody here knows, and with some that others write.
-const everything = `{"task": "app.tasks.nothing", "uuid": "all", "guid": "g-1", "time_pub": 5, "nested": {"a": [1, {"b": null}]},
+// unknownKeys is a message with keys that nobody here knows, and with some that others write.
+const unknownKeys = `{"task": "app.tasks.nothing", "uuid": "all", "guid": "g-1", "time_pub": 5, "nested": {"a": [1, {"b": null}]},
  "callbacks": [{"task": "app.tasks.nothing", "uuid": "mine"}], "errbacks": [], "bind": false, "on_duplicate": "parallel",
  "reply_to": "nobody", "": 0, "channel": "forged"}`
 
 func TestUnknownKeysTravelToTheWorkerAndAreShown(t *testing.T) {
 	t.Parallel()
-	line := strings.ReplaceAll(everything, "\n", "")
+	line := strings.ReplaceAll(unknownKeys, "\n", "")
 	var want map[string]any
 	decode(t, line, &want)
 	want["channel"] = "0"
@@ -83,7 +83,7 @@ func TestUnknownKeysTravelToTheWorkerAndAreShown(t *testing.T) {
 
 	c.send(strings.Replace(line, "{", `{"delay": 600, `, 1))
 	want["delay"] = 600.0
-	if _, shown := c.message("all"); cmp.Diff(want, shown) != "" {
+	if _, shown := c.shown("all"); cmp.Diff(want, shown) != "" {
 		t.Errorf("running shows (-want +got):\n%s", cmp.Diff(want, shown))
 	}
 }
@@ -102,15 +102,15 @@ every = "50ms"
 `))
 	c := d.connect()
 	waitFor(t, "the schedule", func() bool {
-		return len(c.object(`{"control": "running", "reply_to": "me", "control_data": {"uuid": "sch-1"}}`)) == 2
+		return len(c.replyTo(`{"control": "running", "reply_to": "me", "control_data": {"uuid": "sch-1"}}`)) == 2
 	})
-	c.object(`{"control": "run", "reply_to": "me", "control_data": {"task": "app.tasks.nothing", "uuid": "by-run", "delay": 3600}}`)
+	c.replyTo(`{"control": "run", "reply_to": "me", "control_data": {"task": "app.tasks.nothing", "uuid": "by-run", "delay": 3600}}`)
 	for uuid, want := range map[string]map[string]any{
 		"on-start-0": {"task": "app.tasks.nothing", "uuid": "on-start-0", "delay": 3600.0, "guid": "g"},
 		"sch-1":      {"task": "app.tasks.nothing", "uuid": "sch-1", "delay": 3600.0},
 		"by-run":     {"task": "app.tasks.nothing", "uuid": "by-run", "delay": 3600.0},
 	} {
-		if _, shown := c.message(uuid); cmp.Diff(want, shown) != "" {
+		if _, shown := c.shown(uuid); cmp.Diff(want, shown) != "" {
 			t.Errorf("%s is shown (-want +got):\n%s", uuid, cmp.Diff(want, shown))
 		}
 	}
@@ -121,7 +121,7 @@ func TestNullStaysTheUUID(t *testing.T) {
 	d := start(t, config(t, "", ""))
 	c := d.connect()
 	c.send(`{"task": "app.tasks.nothing", "uuid": null, "delay": 600}`)
-	shown, _ := c.object(`{"control": "running", "reply_to": "me"}`)["delayed-0"].(map[string]any)
+	shown, _ := c.replyTo(`{"control": "running", "reply_to": "me"}`)["delayed-0"].(map[string]any)
 	if uuid, ok := shown["uuid"]; uuid != nil || !ok {
 		t.Errorf("the task is shown as %v, want the uuid null", shown)
 	}
@@ -136,7 +136,7 @@ task = "app.tasks.nothing"
 `))
 	c := d.connect()
 	main := func() (received, control float64) {
-		reply := c.object(`{"control": "main", "reply_to": "me"}`)
+		reply := c.replyTo(`{"control": "main", "reply_to": "me"}`)
 		received, _ = reply["received_count"].(float64)
 		control, _ = reply["control_count"].(float64)
 		return received, control
@@ -154,7 +154,7 @@ task = "app.tasks.nothing"
 		`{`+held+`, "uuid": null}`, // counts and keeps its uuid
 		`{`+held+`}`,
 	)
-	reply := c.object(`{"control": "running", "reply_to": "me"}`)
+	reply := c.replyTo(`{"control": "running", "reply_to": "me"}`)
 	for i, n := range []float64{0, 3, 4, -1, 6} {
 		shown, _ := reply[fmt.Sprintf("delayed-%d", i)].(map[string]any)
 		want := any(nil)
@@ -199,10 +199,10 @@ func TestTimeoutTrueIsASecondAndWhatIsFalseIsNone(t *testing.T) {
 	t.Parallel()
 	d := start(t, config(t, "", ""))
 	c := d.connect()
-	c.object(`{"control": "run", "reply_to": "me", "wait": true, "control_data": {"task": "app.tasks.nap", "args": [60], "timeout": true}}`)
+	c.replyTo(`{"control": "run", "reply_to": "me", "wait": true, "control_data": {"task": "app.tasks.nap", "args": [60], "timeout": true}}`)
 	c.expect(`"outcome": "timed out"`, `"detail": "timed out after 1s"`)
 	for _, timeout := range []string{`null`, `false`, `0`, `0.0`, `""`, `[]`, `{}`} {
-		c.object(fmt.Sprintf(`{"control": "run", "reply_to": "me", "wait": true, "control_data": {"task": "app.tasks.nap", "args": [0.01], "timeout": %s}}`, timeout))
+		c.replyTo(fmt.Sprintf(`{"control": "run", "reply_to": "me", "wait": true, "control_data": {"task": "app.tasks.nap", "args": [0.01], "timeout": %s}}`, timeout))
 		c.expect(`"outcome": "succeeded"`)
 	}
 }

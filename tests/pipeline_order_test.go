@@ -30,7 +30,7 @@ submit("runs", "discard")
 			t.Errorf("a delayed equal over %s ended so: %s", o.name, line)
 		}
 		for uuid, want := range map[string]string{"runs": "worker", "waits": "blocked", "far": "delayed"} {
-			key, message := c.message(uuid + "-" + o.name)
+			key, message := c.shown(uuid + "-" + o.name)
 			if place, _, _ := strings.Cut(key, "-"); place != want || message["task"] != "app.tasks.nap" {
 				t.Errorf("%s over %s is shown as %s %v, want it under %s", uuid, o.name, key, message, want)
 			}
@@ -63,8 +63,8 @@ for mode in ("never", None, 5, ["serial"]):
 	}
 }
 
-// bad are messages that are dropped, with what is said about each.
-var bad = []struct{ text, why string }{
+// badMessages are those that are dropped, with what is said about each.
+var badMessages = []struct{ text, why string }{
 	{`[1]`, "not an object"},
 	{`5`, "not an object"},
 	{`{"task": "app.tasks.nothing", "timeout": "hunter2"}`, "timeout: must be a number of seconds, got a string"},
@@ -78,8 +78,8 @@ func TestBadMessagesOfTheOriginalsPublisherAreALineEachAndHarmNothing(t *testing
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "", "jobs")
 	h := d.hold("bystander", "--timeout", "600")
-	texts := make([]string, len(bad))
-	for i, b := range bad {
+	texts := make([]string, len(badMessages))
+	for i, b := range badMessages {
 		texts[i] = b.text
 	}
 	for _, o := range d.brokers(db, "jobs") {
@@ -93,14 +93,14 @@ tasks.nothing.apply_async(uuid=args[0])
 			t.Errorf("the task after them ended so: %s", line)
 		}
 		// Over the socket each has a connection of its own: they come in any order.
-		lines := strings.Join(d.waitLogs("message is dropped", before+len(bad))[before:], "")
-		for _, b := range bad {
+		lines := strings.Join(d.waitLogs("message is dropped", before+len(badMessages))[before:], "")
+		for _, b := range badMessages {
 			if !strings.Contains(lines, b.why) {
 				t.Errorf("nothing says of %s that %q:\n%s", b.text, b.why, lines)
 			}
 		}
-		if n := strings.Count(lines, "\n"); n != len(bad) {
-			t.Errorf("%d lines over %s, want %d:\n%s", n, o.name, len(bad), lines)
+		if n := strings.Count(lines, "\n"); n != len(badMessages) {
+			t.Errorf("%d lines over %s, want %d:\n%s", n, o.name, len(badMessages), lines)
 		}
 	}
 	if n := d.log.count("hunter2"); n > 0 {

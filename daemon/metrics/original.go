@@ -9,7 +9,8 @@ import (
 // statuses are the states of a worker as the original names them.
 var statuses = []string{"error", "exited", "initialized", "ready", "retired", "spawned", "starting", "stopping"}
 
-// statusOf is the original's word for a state of ours; "" for one that it has no word for.
+// statusOf is the original's word for a state of ours. There a worker that runs a
+// task is ready; the other words are the same.
 func statusOf(s workers.State) string {
 	if s == workers.Busy {
 		return string(workers.Ready)

@@ -79,6 +79,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.counts.running.Store(true)
 	defer s.counts.running.Store(false)
+	defer s.listener.Close()
 	defer context.AfterFunc(ctx, func() { s.listener.Close() })()
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 )
 
@@ -72,6 +73,29 @@ func TestServerServesThePageUntilItIsStopped(t *testing.T) {
 	stop()
 	if _, err := net.Dial("tcp", s.listener.Addr().String()); err == nil {
 		t.Error("a server that was stopped is connected to")
+	}
+}
+
+func TestPageIsReadAsPrometheusReadsIt(t *testing.T) {
+	t.Parallel()
+	s := anywhere()
+	defer running(t, s)()
+	for _, path := range []string{"/metrics", "/"} {
+		want := strings.NewReader(`
+# HELP dispatcher_worker_count_total Number of workers running.
+# TYPE dispatcher_worker_count_total counter
+dispatcher_worker_count_total 2
+# HELP dispatcherd_tasks Tasks that have not ended, by state.
+# TYPE dispatcherd_tasks gauge
+dispatcherd_tasks{state="blocked"} 3
+dispatcherd_tasks{state="delayed"} 1
+dispatcherd_tasks{state="queued"} 2
+dispatcherd_tasks{state="running"} 1
+`)
+		err := testutil.ScrapeAndCompare("http://"+s.listener.Addr().String()+path, want, "dispatcher_worker_count_total", "dispatcherd_tasks")
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }
 
