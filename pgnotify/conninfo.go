@@ -28,6 +28,10 @@ func parseConninfo(conninfo string) (*pgx.ConnConfig, error) {
 	dialer := params.dialer
 	dialer.Timeout = parsed.ConnectTimeout
 	parsed.DialFunc = dialer.DialContext
+	if parsed.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		// A pooler that hands out another session for each transaction knows no prepared statements.
+		parsed.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
 	return parsed, nil
 }
 

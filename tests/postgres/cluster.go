@@ -177,7 +177,7 @@ func (c *Cluster) start() error {
 	for _, setting := range []string{"fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0"} {
 		command = append(command, "-c", setting)
 	}
-	s, err := startServer(c.dir, c.who, command)
+	s, err := startServer(c.dir, c.who, postgresKind, command)
 	if s != nil {
 		c.server = s
 	}
