@@ -24,7 +24,11 @@ func connect(ctx context.Context, cfg Config) (*pgx.Conn, error) {
 	if parsed.ConnectTimeout == 0 {
 		parsed.ConnectTimeout = cfg.ConnectTimeout
 	}
-	return pgx.ConnectConfig(ctx, parsed)
+	conn, err := pgx.ConnectConfig(ctx, parsed)
+	if open := openPassfile(cfg.Conninfo); err != nil && open != "" && parsed.Password == "" {
+		return nil, fmt.Errorf("%w; the password file %s is not used: nobody but its owner may read it (0600)", plain(err), open)
+	}
+	return conn, err
 }
 
 // listen registers all channels and has the server confirm that.
