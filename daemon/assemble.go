@@ -58,7 +58,7 @@ func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.L
 	d.add("intake", s.intake.run, quick)
 	d.add("scheduler", s.scheduler.Run, quick)
 	if pg != nil {
-		d.add("listener", func(ctx context.Context) error { return pg.Run(ctx, s.intake.handle) }, quick)
+		d.source("listener", s, pg)
 	}
 	return d
 }
@@ -67,16 +67,21 @@ func (d *Daemon) add(name string, run func(context.Context) error, bound time.Du
 	d.parts = append(d.parts, part{name: name, run: run, bound: bound})
 }
 
+// source adds what brings messages in.
+func (d *Daemon) source(name string, s *service, source Source) {
+	s.sources = append(s.sources, source)
+	d.add(name, func(ctx context.Context) error { return source.Run(ctx, s.intake.handle) }, quick)
+}
+
 // socket adds the control socket, which is still answered during a drain.
 func (d *Daemon) socket(s *service, log *slog.Logger) {
 	if d.cfg.Socket.Path == "" {
 		return
 	}
 	source := newSocketSource(d.cfg.Socket, log)
-	s.sources = append(s.sources, source)
 	// Before the metrics' door: it says best that another daemon is there already.
 	d.doors = append([]door{source.server}, d.doors...)
-	d.add("socket", func(ctx context.Context) error { return source.Run(ctx, s.intake.handle) }, quick)
+	d.source("socket", s, source)
 }
 
 // addPostgres makes the source that listens to Postgres, nil where none is
@@ -86,7 +91,6 @@ func (s *service) addPostgres(log *slog.Logger) *postgresSource {
 		return nil
 	}
 	source := newPostgresSource(*s.cfg.PgNotify, s.cfg.PgNotifyControl, log)
-	s.sources = append(s.sources, source)
 	s.postgres = source.listener.Stats
 	return source
 }

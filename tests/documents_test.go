@@ -47,7 +47,7 @@ func TestEveryKeyOfTheSampleIsInTheDocument(t *testing.T) {
 func TestFilesThatDocumentsNameAreThere(t *testing.T) {
 	t.Parallel()
 	named := regexp.MustCompile("(?:`|\\]\\()((?:\\.\\./)?(?:cgroups|cmd|control|daemon|docs|packaging|pgnotify|tests|workers)/[a-z_./]+\\.[a-z]+)")
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/configuration.md", "docs/control.md", "docs/messages.md"} {
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/configuration.md", "docs/control.md", "docs/messages.md", "docs/brokers.md", "docs/postgres.md"} {
 		found := named.FindAllStringSubmatch(readDocument(t, document), -1)
 		if len(found) == 0 {
 			t.Errorf("%s names no file", document)
@@ -65,7 +65,7 @@ func TestLinksToHeadingsLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([a-zA-Z_./-]*\.md)#([a-z0-9-]+)\)`)
 	found := 0
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/configuration.md", "docs/control.md", "docs/messages.md"} {
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/configuration.md", "docs/control.md", "docs/messages.md", "docs/brokers.md", "docs/postgres.md"} {
 		for _, m := range link.FindAllStringSubmatch(readDocument(t, document), -1) {
 			found++
 			target := filepath.Join(filepath.Dir(document), m[1])
