@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -74,7 +75,7 @@ func TestProblemsOfYAMLAreNamed(t *testing.T) {
 		}},
 
 		{"a Python object", "version: 2\nbrokers: !!python/object/apply:os.system [id]\n", []string{
-			"x.yml:2: brokers: must have no tag but !!str, !!int, !!float, !!bool, !!null, !!seq or !!map, and be quoted where it begins with !",
+			"x.yml:2: brokers: must have no tag but !!str, !!int, !!float, !!bool, !!null, !!seq or !!map, and be quoted where it begins with an exclamation mark",
 		}},
 		{"a tag that does not fit", "version: 2\nservice: {main_kwargs: {node_id: !!int abc}}\n", []string{
 			"x.yml:2: service.main_kwargs.node_id: must be what its tag !!int says",
@@ -296,4 +297,42 @@ func TestAHugeFileIsNotRead(t *testing.T) {
 	if _, err := Load(path); err == nil || err.Error() != path+": must be at most 1048576 bytes, got more" {
 		t.Errorf("Load(%s) = %v, want that it is too large", path, err)
 	}
+}
+
+func FuzzYAML(f *testing.F) {
+	every, err := os.ReadFile(everyKey)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(every))
+	f.Add(readmeExample)
+	f.Add("version: 2\nx: &a {b: [1, *a]}\nbrokers: {<<: [*a, *a], socket: {socket_path: !!str 5}}\ndispatcherd: {pool: 3, worker: {env: {a: b}}}\n")
+	f.Add("version: 2\nproducers: {OnStartProducer: {task_list: {a: {timeout: 1:30, args: [2026-01-02, .inf]}}}}\n")
+	f.Add("a: |\n x\n\ty\n? - b\n: 'c\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if notUTF8([]byte(text)) != nil { // read lets none through
+			return
+		}
+		c, problems := parse("x.yml", []byte(text))
+		if c == nil && len(problems) == 0 {
+			t.Errorf("parse(%q) returned neither a configuration nor problems", text)
+		}
+		for _, p := range problems {
+			if p.Want == "" || p.Line < 0 || p.Line > 2+strings.Count(text, "\n")+strings.Count(text, "\r") {
+				t.Errorf("parse(%q): bad problem %+v", text, p)
+			}
+			if strings.ContainsAny(p.String(), "\n\r\x1b") {
+				t.Errorf("parse(%q): problem of more than a line: %q", text, p)
+			}
+		}
+		if c == nil || len(problems) > 0 {
+			return
+		}
+		if strings.ContainsAny(strings.Join(c.Notes, ""), "\n\r\x1b") {
+			t.Errorf("parse(%q): note of more than a line: %q", text, c.Notes)
+		}
+		if !json.Valid(c.Worker.Settings) {
+			t.Errorf("parse(%q): settings are no JSON: %s", text, c.Worker.Settings)
+		}
+	})
 }
