@@ -65,7 +65,7 @@ func TestLinksToHeadingsLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([a-zA-Z_./-]*\.md)#([a-z0-9-]+)\)`)
 	found := 0
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/configuration.md", "docs/control.md", "docs/changing-over.md", "docs/messages.md", "docs/brokers.md", "docs/postgres.md"} {
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/configuration.md", "docs/control.md", "docs/changing-over.md", "docs/messages.md", "docs/brokers.md", "docs/postgres.md", "docs/python.md"} {
 		for _, m := range link.FindAllStringSubmatch(readDocument(t, document), -1) {
 			found++
 			target := filepath.Join(filepath.Dir(document), m[1])

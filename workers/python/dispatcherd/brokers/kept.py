@@ -74,6 +74,11 @@ class KeptConnections(threading.local):
         if kept is not None:
             kept.close()
 
+    def close_all(self) -> None:
+        """Close all of the thread's connections."""
+        while self._kept:
+            self._kept.popitem()[1].close()
+
 
 def _key(config: Mapping[str, Any]) -> str:
     return repr(sorted(config.items(), key=lambda item: item[0]))

@@ -61,6 +61,11 @@ async def acreate_connection(**config: Any) -> psycopg.AsyncConnection[Any]:
     return connection
 
 
+def close_connections() -> None:
+    """Close all connections that this thread keeps for publishing; the next publication makes a new one."""
+    _kept.close_all()
+
+
 class Broker(BrokerProtocol):
     """Sends by pg_notify() and receives by LISTEN.
 
@@ -189,8 +194,11 @@ class Broker(BrokerProtocol):
         """Send a message in the transaction of the caller's connection; return the channel.
 
         `connection` is one of psycopg, or any DB-API connection whose parameters are written %s,
-        such as Django's. The message arrives if and when the transaction commits.
+        such as Django's. The message arrives if and when the transaction commits. Raises TypeError
+        for an asynchronous connection.
         """
+        if isinstance(connection, psycopg.AsyncConnection):
+            raise TypeError("an asynchronous connection cannot be used here: its cursors must be awaited")
         channel = self.get_publish_channel(channel)
         self._send(connection, channel, split_message(message, max_bytes=self.max_message_bytes))
         return channel
