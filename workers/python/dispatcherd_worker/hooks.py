@@ -1,11 +1,10 @@
 """The project's worker class: which of its methods are its own, and when they are called."""
 
-import inspect
 import logging
 import os
 import time
 
-from . import failures
+from . import constructor, failures
 
 _LOGGER = "dispatcherd.worker.task"
 _TELLING_ALL = ("run_callable", "perform_work")
@@ -37,15 +36,18 @@ class Hooks:
 class Custom(Hooks):
     """The hooks of an instance of the project's class."""
 
-    def __init__(self, cls, worker_id, idle_timeout, queues, library, find, call):
-        """Construct `cls`; `find(name)` applies the policy, `call(message)` runs a task. Raises HookFailed."""
+    def __init__(self, cls, worker_id, idle_timeout, kwargs, queues, library, find, call):
+        """Construct `cls`, with `kwargs` among its arguments; raises HookFailed.
+
+        `find(name)` applies the policy to a task's name, `call(message)` runs a task.
+        """
         self._library = library
         self._find = find
         self._call = call
         self._message = self._failure = self._finished = None
         try:
             self._base = library.base_class()
-            self._worker = cls(**_arguments(cls, worker_id, idle_timeout, queues))
+            self._worker = cls(**constructor.arguments(cls, worker_id, idle_timeout, queues, kwargs))
         except BaseException as exc:
             raise _failed("construct %s" % cls.__name__, exc) from None
         self._worker_id = worker_id
@@ -179,16 +181,6 @@ class Custom(Hooks):
         """Keep the original's orphan check quiet: a worker outlives what started it."""
         if hasattr(self._worker, "ppid"):
             self._worker.ppid = os.getppid()
-
-
-def _arguments(cls, worker_id, idle_timeout, queues):
-    """Return the keyword arguments for the constructor; idle_timeout only where it is taken."""
-    arguments = {"worker_id": worker_id, "message_queue": queues, "finished_queue": queues}
-    parameters = inspect.signature(cls).parameters.values()
-    named = any(p.name == "idle_timeout" for p in parameters)
-    if named or (idle_timeout and any(p.kind is p.VAR_KEYWORD for p in parameters)):
-        arguments["idle_timeout"] = idle_timeout
-    return arguments
 
 
 def _failed(name, exc):

@@ -149,3 +149,25 @@ class Cancelling(TaskWorker):
         except DispatcherCancel:
             print("caught", flush=True)
         return super().perform_work(message)
+
+
+class Taking(TaskWorker):
+    """Takes one argument of its own, and whatever its base takes."""
+
+    def __init__(self, retries=0, **kwargs):
+        super().__init__(**kwargs)
+        print("retries", retries, sorted(kwargs), self.idle_timeout)
+
+
+class Naming:
+    """Takes exactly what it names, the newest argument of the original's workers too."""
+
+    def __init__(self, worker_id, message_queue, finished_queue, *, task_signal_handling="none"):
+        print("task_signal_handling", task_signal_handling)
+
+
+class NamingInBase(Naming):
+    """Hands on what it is given."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)

@@ -1,0 +1,5 @@
+"""Its exceptions."""
+
+
+class DispatcherCancel(Exception):
+    """The task was cancelled."""
