@@ -64,21 +64,27 @@ class Custom(Hooks):
         self._choose_perform()
         self._enter_idle_mode = self._own("enter_idle_mode")
         self._get_finished_message = self._own("get_finished_message")
+        self._get_uuid = self._own("get_uuid")
         self._post_task = self._own("post_task")
         if self.perform or self._enter_idle_mode or self._get_finished_message or self._post_task:
             self.after_task = self._after_task
 
     def on_start(self):
-        """Call the class's on_start; raises HookFailed."""
+        """Call the class's on_start, and ask for its word that it is ready; raises HookFailed.
+
+        That word goes nowhere, as the last one: the runtime has its own.
+        """
         self._call_hook("on_start")
+        self._call_hook("get_ready_message")
 
     def on_idle(self):
         """Call the class's on_idle; raises HookFailed."""
         self._call_hook("on_idle")
 
     def on_shutdown(self):
-        """Call the class's on_shutdown; raises HookFailed."""
+        """Call the class's on_shutdown, and ask for its last word; raises HookFailed."""
         self._call_hook("on_shutdown")
+        self._call_hook("get_shutdown_message")
 
     def _own(self, name):
         """Return the bound method if the class has one that is not the library's, else None."""
@@ -165,9 +171,10 @@ class Custom(Hooks):
             if failure is not None and issubclass(type(failure), self._library.Cancel):
                 raw = "<cancel>"
             return self._call_hook("get_finished_message", raw, message, started)
+        uuid = self._call_hook("get_uuid", message) if self._get_uuid else message.get("uuid", "<unknown>")
         finished = {
             "worker": self._worker_id, "event": "done", "result": result,
-            "uuid": message.get("uuid", "<unknown>"), "time_started": started, "time_finish": time.time(),
+            "uuid": uuid, "time_started": started, "time_finish": time.time(),
         }
         if stopping:
             finished["is_stopping"] = True

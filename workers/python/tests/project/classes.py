@@ -1,6 +1,7 @@
 """Worker classes of the test project. Each prints what is called."""
 
 import os
+import signal
 import time
 
 from dispatcherd.worker.exceptions import DispatcherCancel
@@ -171,3 +172,71 @@ class NamingInBase(Naming):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
+
+
+class Words(TaskWorker):
+    """Makes its own messages."""
+
+    def on_start(self):
+        print("on_start")
+
+    def get_ready_message(self):
+        print("get_ready_message")
+        return super().get_ready_message() if hasattr(TaskWorker, "get_ready_message") else {}
+
+    def get_uuid(self, message):
+        return "own " + message["uuid"]
+
+    def post_task(self, result):
+        print("post_task", result["uuid"], sorted(result))
+
+    def on_shutdown(self):
+        print("on_shutdown")
+
+    def get_shutdown_message(self):
+        print("get_shutdown_message")
+
+
+class BadTaskMode(TaskWorker):
+    def enter_task_mode(self):
+        raise ValueError("no task mode")
+
+
+class BadIdleMode(TaskWorker):
+    def enter_idle_mode(self):
+        raise ValueError("no idle mode")
+
+
+class BadUuid(TaskWorker):
+    def get_uuid(self, message):
+        raise ValueError("no uuid")
+
+    def post_task(self, result):
+        print("post_task")
+
+
+class ExitBefore(TaskWorker):
+    """Ends the process before a task."""
+
+    def pre_task(self, message):
+        raise SystemExit(3)
+
+
+class Ringing(TaskWorker):
+    """Gets the doorbell of a cancel where no task runs."""
+
+    def _ring(self, where):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        print(where, flush=True)
+
+    def on_start(self):
+        self._ring("on_start")
+
+    def on_idle(self):
+        self._ring("on_idle")
+
+    def post_task(self, result):
+        self._ring("post_task")
+
+    def on_shutdown(self):
+        self._ring("on_shutdown")
