@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed boot.py dispatcherd_worker/*.py dispatcherd/*.py dispatcherd/*/*.py
+//go:embed boot.py dispatcherd_worker/*.py dispatcherd/*.py dispatcherd/*/*.py dispatcherd/*/*/*.py
 var files embed.FS
 
 // entry is what the interpreter is started with.

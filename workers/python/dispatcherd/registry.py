@@ -1,9 +1,23 @@
-"""Which functions and classes are tasks, with the options they were marked with."""
+"""Which functions and classes are tasks, with the options they were marked with, and how they are published."""
+
+from __future__ import annotations
 
 import inspect
+import json
 import threading
+import time
+import uuid as uuids
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Optional, Sequence, Set, Tuple, Union
 
-from .utils import MODULE_METHOD_DELIMITER, resolve_callable
+from .config import LazySettings
+from .config import settings as global_settings
+from .utils import MODULE_METHOD_DELIMITER, DispatcherCallable, resolve_callable
+
+if TYPE_CHECKING:
+    from .protocols import Broker, ProcessorParams
+
+Queue = Union[str, Callable[[], Optional[str]], None]
+"""A channel, a function that returns one at each submission, or None for the broker's own."""
 
 
 class DispatcherError(RuntimeError):
@@ -21,8 +35,15 @@ class InvalidMethod(DispatcherError):
 class DispatcherMethod:
     """A function, or a class with a `run` method, and its options as a task."""
 
-    def __init__(self, fn, queue=None, bind=False, processor_options=(), **submission_defaults):
-        """`bind` asks for the binder as first argument; the other options are for publishing.
+    def __init__(
+        self,
+        fn: DispatcherCallable,
+        queue: Queue = None,
+        bind: bool = False,
+        processor_options: Iterable[ProcessorParams] = (),
+        **submission_defaults: Any,
+    ) -> None:
+        """Options of the decorator; `submission_defaults` (`timeout`) go into each message if they are true.
 
         Raises InvalidMethod for what has no `__qualname__`.
         """
@@ -34,19 +55,91 @@ class DispatcherMethod:
         self.processor_options = tuple(processor_options)
         self.submission_defaults = submission_defaults
 
-    def serialize_task(self):
+    def serialize_task(self) -> str:
         """Return the task's name: module and qualified name."""
         return MODULE_METHOD_DELIMITER.join((self.fn.__module__, self.fn.__qualname__))
 
-    def get_callable(self):
+    def get_callable(self) -> Callable[..., Any]:
         """Return what to call: the function, or `run` of a new instance of the class."""
-        return self.fn().run if inspect.isclass(self.fn) else self.fn
+        fn: Any = self.fn
+        if inspect.isclass(fn):
+            fn = getattr(fn(), "run")
+        found: Callable[..., Any] = fn
+        return found
+
+    def publication_defaults(self) -> Dict[str, Any]:
+        """Return what each message of this task begins with."""
+        body = {key: value for key, value in self.submission_defaults.items() if value}
+        body.update(task=self.serialize_task(), time_pub=time.time())
+        for option in self.processor_options:
+            body.update(option.to_dict())
+        return body
+
+    def get_async_body(
+        self,
+        args: Optional[Sequence[Any]] = None,
+        kwargs: Optional[Mapping[str, Any]] = None,
+        uuid: Optional[str] = None,
+        bind: bool = False,
+        timeout: Optional[float] = 0.0,
+        processor_options: Iterable[ProcessorParams] = (),
+    ) -> Dict[str, Any]:
+        """Return the message of one submission; see `apply_async`."""
+        body = self.publication_defaults()
+        body["uuid"] = uuid or str(uuids.uuid4())
+        given = {"args": args, "kwargs": kwargs, "bind": bind, "timeout": timeout}
+        body.update({key: value for key, value in given.items() if value})
+        for option in processor_options:
+            body.update(option.to_dict())
+        return body
+
+    def delay(self, *args: Any, **kwargs: Any) -> Tuple[Dict[str, Any], str]:
+        """Submit the task with these arguments; see `apply_async`."""
+        return self.apply_async(args=args, kwargs=kwargs)
+
+    def apply_async(
+        self,
+        args: Optional[Sequence[Any]] = None,
+        kwargs: Optional[Mapping[str, Any]] = None,
+        queue: Queue = None,
+        uuid: Optional[str] = None,
+        settings: LazySettings = global_settings,
+        bind: bool = False,
+        timeout: Optional[float] = 0.0,
+        processor_options: Iterable[ProcessorParams] = (),
+        connection: Any = None,
+    ) -> Tuple[Dict[str, Any], str]:
+        """Submit the task; return its message and the channel that it was sent to.
+
+        `queue` wins over the decorator's, and that over the broker's default; `timeout` (seconds)
+        and `processor_options` win over the decorator's. `connection`, a psycopg or any other
+        DB-API connection to the same database, sends it in the transaction that is open there: the
+        task appears when that commits, and never if it does not. Raises ValueError when there is no
+        channel, or when the broker has no transactions. That it was sent says nothing of a worker.
+        """
+        chosen = queue if queue is not None else self.queue
+        channel = chosen() if callable(chosen) else chosen
+        body = self.get_async_body(args=args, kwargs=kwargs, uuid=uuid, bind=bind, timeout=timeout,
+                                   processor_options=processor_options)
+        from .factories import get_publisher_from_settings
+
+        broker = get_publisher_from_settings(settings=settings)
+        return body, _publish(broker, channel, json.dumps(body), connection)
+
+
+def _publish(broker: Broker, channel: Optional[str], message: str, connection: Any) -> Any:
+    if connection is None:
+        return broker.publish_message(channel=channel, message=message)
+    publish_within = getattr(broker, "publish_within", None)
+    if publish_within is None:
+        raise ValueError("%s cannot publish within a transaction: leave connection out" % broker)
+    return publish_within(connection, channel=channel, message=message)
 
 
 class UnregisteredMethod(DispatcherMethod):
     """An importable function that is not marked as a task."""
 
-    def __init__(self, task):
+    def __init__(self, task: str) -> None:
         """Import it; raises ImportError when its module has no such name."""
         fn = resolve_callable(task)
         if fn is None:
@@ -57,12 +150,12 @@ class UnregisteredMethod(DispatcherMethod):
 class DispatcherMethodRegistry:
     """The tasks of a process, by name. May be used from several threads."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.registry = set()  # guarded by lock
-        self._by_name = None  # guarded by lock; made when first asked for
+        self.registry: Set[DispatcherMethod] = set()  # guarded by lock
+        self._by_name: Optional[Dict[str, DispatcherMethod]] = None  # guarded by lock; made when first asked for
 
-    def register(self, fn, **kwargs):
+    def register(self, fn: DispatcherCallable, **kwargs: Any) -> DispatcherMethod:
         """Mark `fn` as a task and return its DispatcherMethod; raises InvalidMethod."""
         method = DispatcherMethod(fn, **kwargs)
         with self.lock:
@@ -71,14 +164,14 @@ class DispatcherMethodRegistry:
         return method
 
     @property
-    def lookup_dict(self):
+    def lookup_dict(self) -> Dict[str, DispatcherMethod]:
         """The tasks by name. A decorator runs before a class has its final name, hence so late."""
         with self.lock:
             if self._by_name is None:
                 self._by_name = {method.serialize_task(): method for method in self.registry}
             return self._by_name
 
-    def get_method(self, task, allow_unregistered=True):
+    def get_method(self, task: str, allow_unregistered: bool = True) -> DispatcherMethod:
         """Return the task of that name, importing its module when it is not known yet.
 
         Raises NotRegistered when it is no task and `allow_unregistered` is false, ImportError
@@ -95,7 +188,7 @@ class DispatcherMethodRegistry:
             raise NotRegistered("%s is not marked as a task" % task)
         return unregistered
 
-    def get_from_callable(self, fn):
+    def get_from_callable(self, fn: DispatcherCallable) -> DispatcherMethod:
         """Return the task that `fn` was marked as; raises NotRegistered."""
         with self.lock:
             for method in self.registry:

@@ -1,9 +1,24 @@
 """Names of tasks, and the code they stand for."""
 
+from __future__ import annotations
+
 import enum
 import importlib
+from typing import Any, Callable, Optional, Protocol, Type, Union, runtime_checkable
 
 MODULE_METHOD_DELIMITER = "."
+
+
+@runtime_checkable
+class RunnableClass(Protocol):
+    """A class that can be a task: it is constructed without arguments, and `run` is called."""
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Do the task's work."""
+
+
+DispatcherCallable = Union[Callable[..., Any], Type[RunnableClass]]
+"""What can be a task: a function, or a class with a `run` method."""
 
 
 class DuplicateBehavior(enum.Enum):
@@ -15,7 +30,7 @@ class DuplicateBehavior(enum.Enum):
     queue_one = "queue_one"  # one may wait, more are dropped
 
 
-def resolve_callable(task):
+def resolve_callable(task: str) -> Optional[Callable[..., Any]]:
     """Import what a task's name stands for: "module.name", or the text of a lambda.
 
     Returns None when the module has no such name. Raises RuntimeError for a name without a dot,
@@ -23,17 +38,18 @@ def resolve_callable(task):
     check first whether it may be.
     """
     if task.startswith("lambda") and not _is_dotted(task):
-        return eval(task)  # the caller has asked for code to run
+        found: Callable[..., Any] = eval(task)  # the caller has asked for code to run
+        return found
     module, dot, name = task.rpartition(MODULE_METHOD_DELIMITER)
     if not dot:
         raise RuntimeError("%r is not the dotted name of a task" % task)
     return getattr(importlib.import_module(module), name, None)
 
 
-def serialize_task(f):
+def serialize_task(f: Any) -> str:
     """Return the name that `resolve_callable` finds the function or class by."""
     return MODULE_METHOD_DELIMITER.join((f.__module__, f.__name__))
 
 
-def _is_dotted(text):
+def _is_dotted(text: str) -> bool:
     return "." in text and all(part.isidentifier() for part in text.split("."))

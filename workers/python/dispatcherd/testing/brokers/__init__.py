@@ -1,0 +1,1 @@
+"""Brokers that reach nobody, for tests and debugging."""
