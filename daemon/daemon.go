@@ -34,6 +34,9 @@ func (d *Daemon) Run(ctx context.Context, hurry <-chan struct{}) error {
 	if err := d.open(); err != nil {
 		return err
 	}
+	for _, note := range d.cfg.Notes {
+		d.log.Warn("about the configuration: " + note)
+	}
 	c := newCrew(len(d.parts), d.log)
 	for _, p := range d.parts {
 		c.start(ctx, p)

@@ -41,9 +41,13 @@ var plan = map[string]room{
 		about: "every metric, and their page", imports: []string{"daemon/dispatch", "workers", "pgnotify"},
 		doors: []string{"github.com/prometheus/client_golang"},
 	},
+	"daemon/config/original": {
+		about: "the Python original's YAML, put into our own terms", imports: []string{"pgnotify"},
+		doors: []string{"go.yaml.in/yaml/v3"},
+	},
 	"daemon/config": {
 		about:   "the configuration file",
-		imports: []string{"cgroups", "control", "daemon/metrics", "daemon/schedule", "pgnotify", "workers", "workers/process"},
+		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/metrics", "daemon/schedule", "pgnotify", "workers", "workers/process"},
 		doors:   []string{"github.com/BurntSushi/toml"},
 	},
 

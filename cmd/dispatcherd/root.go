@@ -74,7 +74,9 @@ func newRoot(stderr io.Writer) *cobra.Command {
 		Long: `dispatcherd takes task messages from Postgres NOTIFY and from a local socket
 and runs them in Python worker processes. It stays in the foreground and logs to
 standard error. SIGTERM and SIGINT stop it: running tasks may finish for
-pool.shutdown_grace, a second signal cancels them, a third one kills them.`,
+pool.shutdown_grace, a second signal cancels them, a third one kills them.
+
+The configuration is a TOML file, or the YAML of the Python original as it is.`,
 		Args:          noArguments,
 		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
@@ -84,11 +86,22 @@ pool.shutdown_grace, a second signal cancels them, a third one kills them.`,
 	}
 	root.SetVersionTemplate("dispatcherd {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	root.Flags().StringVar(&o.config, "config", "", "configuration `FILE` (default: $DISPATCHERD_CONFIG_FILE, ./dispatcherd.toml, /etc/dispatcherd/dispatcherd.toml)")
-	root.Flags().BoolVar(&o.check, "check", false, "check the configuration, print every problem and exit")
+	root.Flags().StringVar(&o.config, "config", "", "configuration `FILE` (default: $DISPATCHERD_CONFIG_FILE, ./dispatcherd.toml, ./dispatcher.yml, /etc/dispatcherd/dispatcherd.toml)")
+	root.Flags().BoolVar(&o.check, "check", false, "check the configuration, print every problem, or else what is to be known about it, and exit")
 	root.PersistentFlags().StringVar(&o.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error")
 	root.AddCommand(newSupervisor(&o, stderr))
 	return root
+}
+
+// approve says of a configuration that it can be used, and what is to be known about it.
+func approve(path string, notes []string, stdout io.Writer) error {
+	for _, note := range notes {
+		if _, err := fmt.Fprintf(stdout, "note: %s\n", note); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(stdout, "%s: no problems found\n", path)
+	return err
 }
 
 // serve runs the daemon until a signal ends it.
@@ -106,8 +119,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return err
 	}
 	if o.check {
-		_, err := fmt.Fprintf(stdout, "%s: no problems found\n", path)
-		return err
+		return approve(path, cfg.Notes, stdout)
 	}
 	outliveReader()
 	ctx, hurry, stop := signals(ctx)

@@ -1,5 +1,6 @@
-// Package config reads the TOML file into one struct made of the packages' own
-// sections, and names everything in it that cannot be used.
+// Package config reads the TOML file, or the YAML of the Python original, into one
+// struct made of the packages' own sections, and names everything in it that cannot be
+// used.
 package config
 
 import (
@@ -81,7 +82,10 @@ func (c Config) Validate() error {
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
-	return errors.Join(append(errs, c.checkInput())...)
+	if !c.Original {
+		errs = append(errs, c.checkInput())
+	}
+	return errors.Join(errs...)
 }
 
 func (c Config) checkVersion() error {
@@ -111,7 +115,8 @@ func (c Config) checkChunkTimeout() error {
 }
 
 // checkInput refuses a service that would wait for ever: nothing brings tasks
-// in, and it has none of its own.
+// in, and it has none of its own. The original starts with less, for the tests of a
+// project; a note says so.
 func (c Config) checkInput() error {
 	listens := c.PgNotify != nil && len(c.PgNotify.Channels) > 0
 	own := len(c.Schedule.OnStart)+len(c.Schedule.Schedule) > 0

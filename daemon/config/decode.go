@@ -74,6 +74,12 @@ func (d *decoder) value(key string, value any, to reflect.Value) {
 			return
 		}
 		d.wrong(key, "a string", value)
+	case reflect.Bool:
+		if b, ok := value.(bool); ok {
+			to.SetBool(b)
+			return
+		}
+		d.wrong(key, "true or false", value)
 	case reflect.Int, reflect.Int64:
 		if n, ok := value.(int64); ok && !to.OverflowInt(n) {
 			to.SetInt(n)
@@ -91,7 +97,9 @@ func (d *decoder) value(key string, value any, to reflect.Value) {
 	case reflect.Map:
 		d.mapping(key, value, to)
 	case reflect.Interface:
-		to.Set(reflect.ValueOf(value))
+		if value != nil { // YAML's null, which is what the field holds already
+			to.Set(reflect.ValueOf(value))
+		}
 	default:
 		d.add(key, fmt.Sprintf("cannot be configured: nothing reads a %s here", to.Type()), "")
 	}
@@ -144,6 +152,8 @@ func (d *decoder) mapping(key string, value any, to reflect.Value) {
 func shown(key string, value any) string {
 	kind := ""
 	switch v := value.(type) {
+	case nil:
+		return "null"
 	case map[string]any:
 		return "a table"
 	case []any, []map[string]any:

@@ -14,11 +14,11 @@ import (
 func place(t *testing.T, mode fs.FileMode) search {
 	t.Helper()
 	dir := t.TempDir()
-	s := search{local: filepath.Join(dir, "dispatcherd.toml"), system: filepath.Join(dir, "etc.toml"), euid: os.Geteuid()}
-	if err := os.WriteFile(s.local, nil, 0o600); err != nil {
+	s := search{local: []string{filepath.Join(dir, "dispatcherd.toml")}, system: filepath.Join(dir, "etc.toml"), euid: os.Geteuid()}
+	if err := os.WriteFile(s.local[0], nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(s.local, mode); err != nil { // the umask does not count here
+	if err := os.Chmod(s.local[0], mode); err != nil { // the umask does not count here
 		t.Fatal(err)
 	}
 	return s
@@ -46,10 +46,10 @@ func TestFileOfTheDirectoryComesBeforeTheSystems(t *testing.T) {
 	if err := os.WriteFile(s.system, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.find(); got != s.local || err != nil {
-		t.Errorf("find() = %q, %v, want %q", got, err, s.local)
+	if got, err := s.find(); got != s.local[0] || err != nil {
+		t.Errorf("find() = %q, %v, want %q", got, err, s.local[0])
 	}
-	if err := os.Remove(s.local); err != nil {
+	if err := os.Remove(s.local[0]); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := s.find(); got != s.system || err != nil {
@@ -59,8 +59,8 @@ func TestFileOfTheDirectoryComesBeforeTheSystems(t *testing.T) {
 
 func TestNoFileSaysWhereItLooked(t *testing.T) {
 	t.Parallel()
-	s := search{local: filepath.Join(t.TempDir(), "a.toml"), system: filepath.Join(t.TempDir(), "b.toml")}
-	want := "no configuration: --config is not given, DISPATCHERD_CONFIG_FILE is not set, and there is neither " + s.local + " nor " + s.system
+	s := search{local: []string{filepath.Join(t.TempDir(), "a.toml"), filepath.Join(t.TempDir(), "a.yml")}, system: filepath.Join(t.TempDir(), "b.toml")}
+	want := "no configuration: --config is not given, DISPATCHERD_CONFIG_FILE is not set, and there is neither " + s.local[0] + " nor " + s.local[1] + " nor " + s.system
 	if _, err := s.find(); err == nil || err.Error() != want {
 		t.Errorf("find() = %v, want %s", err, want)
 	}
@@ -74,12 +74,12 @@ func TestFileThatOthersMayWriteIsRefused(t *testing.T) {
 		s := place(t, mode)
 		got, err := s.find()
 		if !refused {
-			if got != s.local || err != nil {
-				t.Errorf("mode %04o: find() = %q, %v, want %q", mode, got, err, s.local)
+			if got != s.local[0] || err != nil {
+				t.Errorf("mode %04o: find() = %q, %v, want %q", mode, got, err, s.local[0])
 			}
 			continue
 		}
-		want := s.local + ": can be written by others (mode 0" + strconv.FormatInt(int64(mode), 8) +
+		want := s.local[0] + ": can be written by others (mode 0" + strconv.FormatInt(int64(mode), 8) +
 			"), and such a file is used only when it is named: take that away (chmod go-w) or name it with --config"
 		if err == nil || err.Error() != want {
 			t.Errorf("mode %04o: find() = %q, %v, want %s", mode, got, err, want)
@@ -105,17 +105,17 @@ func TestOnlyTheCallersAndRootsFileIsUsed(t *testing.T) {
 	} {
 		s := place(t, 0o600)
 		s.euid = tt.euid
-		if err := os.Chown(s.local, tt.owner, 0); err != nil {
+		if err := os.Chown(s.local[0], tt.owner, 0); err != nil {
 			t.Fatal(err)
 		}
 		got, err := s.find()
 		if !tt.refused {
-			if got != s.local || err != nil {
-				t.Errorf("owner %d, caller %d: find() = %q, %v, want %q", tt.owner, tt.euid, got, err, s.local)
+			if got != s.local[0] || err != nil {
+				t.Errorf("owner %d, caller %d: find() = %q, %v, want %q", tt.owner, tt.euid, got, err, s.local[0])
 			}
 			continue
 		}
-		want := s.local + ": belongs to uid " + strconv.Itoa(tt.owner) + ", and unless it is named only a file of uid " +
+		want := s.local[0] + ": belongs to uid " + strconv.Itoa(tt.owner) + ", and unless it is named only a file of uid " +
 			strconv.Itoa(tt.euid) + " or root is used: name it with --config"
 		if err == nil || err.Error() != want {
 			t.Errorf("owner %d, caller %d: find() = %q, %v, want %s", tt.owner, tt.euid, got, err, want)
@@ -126,12 +126,12 @@ func TestOnlyTheCallersAndRootsFileIsUsed(t *testing.T) {
 func TestLinkInTheDirectoryIsNotFollowed(t *testing.T) {
 	t.Parallel()
 	s := place(t, 0o600)
-	target := s.local
-	s.local = filepath.Join(t.TempDir(), "dispatcherd.toml")
-	if err := os.Symlink(target, s.local); err != nil {
+	target := s.local[0]
+	s.local[0] = filepath.Join(t.TempDir(), "dispatcherd.toml")
+	if err := os.Symlink(target, s.local[0]); err != nil {
 		t.Fatal(err)
 	}
-	want := s.local + ": is a symbolic link, which is followed only when the file is named: name it with --config"
+	want := s.local[0] + ": is a symbolic link, which is followed only when the file is named: name it with --config"
 	if _, err := s.find(); err == nil || err.Error() != want {
 		t.Errorf("find() = %v, want %s", err, want)
 	}
@@ -140,11 +140,11 @@ func TestLinkInTheDirectoryIsNotFollowed(t *testing.T) {
 func TestOtherThingsOfThatNameAreRefused(t *testing.T) {
 	t.Parallel()
 	s := place(t, 0o600)
-	s.local += ".pipe"
-	if err := syscall.Mkfifo(s.local, 0o600); err != nil {
+	s.local[0] += ".pipe"
+	if err := syscall.Mkfifo(s.local[0], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want := s.local + ": cannot be read: it is not a regular file"
+	want := s.local[0] + ": cannot be read: it is not a regular file"
 	if _, err := s.find(); err == nil || err.Error() != want {
 		t.Errorf("find() = %v, want %s", err, want)
 	}
@@ -153,19 +153,19 @@ func TestOtherThingsOfThatNameAreRefused(t *testing.T) {
 // Not parallel: the two look at the process's own directory and environment.
 func TestLoadAsksForTheOwnerAgain(t *testing.T) {
 	s := place(t, 0o600)
-	t.Chdir(filepath.Dir(s.local))
+	t.Chdir(filepath.Dir(s.local[0]))
 	t.Setenv(fileVariable, "")
 	found, err := Find("")
-	if found != localFile || err != nil {
-		t.Fatalf("Find() = %q, %v, want %q", found, err, localFile)
+	if found != localFiles[0] || err != nil {
+		t.Fatalf("Find() = %q, %v, want %q", found, err, localFiles[0])
 	}
-	if err := os.WriteFile(s.local, []byte("version = 2\n"+socket), 0o600); err != nil {
+	if err := os.WriteFile(s.local[0], []byte("version = 2\n"+socket), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Load(found); err != nil {
 		t.Errorf("Load(%s) = %v, want no error", found, err)
 	}
-	if err := os.Chmod(s.local, 0o666); err != nil { // between Find and Load
+	if err := os.Chmod(s.local[0], 0o666); err != nil { // between Find and Load
 		t.Fatal(err)
 	}
 	if _, err := Load(found); err == nil || !strings.Contains(err.Error(), "can be written by others") {

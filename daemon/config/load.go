@@ -2,18 +2,13 @@ package config
 
 import (
 	"cmp"
-	"path/filepath"
 	"slices"
-	"strings"
 )
 
-// Load reads the file and fills in the defaults. Its error is a Problems with
+// Load reads the file, TOML or the YAML of the Python original, and fills in the
+// defaults. Its error is a Problems with
 // everything that is wrong, not only the first.
 func Load(path string) (*Config, error) {
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".yml", ".yaml":
-		return nil, Problems{{File: path, Want: "must be TOML, in a file such as dispatcherd.toml", Value: "YAML by its name"}}
-	}
 	text, problem := read(path)
 	if problem != nil {
 		problem.File = path
@@ -29,9 +24,12 @@ func Load(path string) (*Config, error) {
 	return c, nil
 }
 
-// parse returns a configuration, or problems; with a text that is no TOML at
-// all, both the tree and what could be said of its values are missing.
+// parse returns a configuration, or problems; of a text that cannot be read at all,
+// there is only what that is due to.
 func parse(path string, text []byte) (*Config, Problems) {
+	if isYAML(path, text) {
+		return parseYAML(path, text)
+	}
 	tree, at, problems := parseTOML(path, text)
 	if tree == nil {
 		return nil, problems
@@ -42,5 +40,6 @@ func parse(path string, text []byte) (*Config, Problems) {
 	c.File = path
 	problems = problems.addInvalid(path, at, doc.check(at))
 	problems = problems.addInvalid(path, at, c.Validate())
+	c.Worker.Settings = c.settings()
 	return &c, problems
 }

@@ -243,7 +243,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		dir:                               "cannot be read: it is a directory",
 		pipe:                              "cannot be read: it is not a regular file",
 		filepath.Join(dir, "absent.toml"): "cannot be read: no such file or directory",
-		filepath.Join(dir, "x.yml"):       "must be TOML, in a file such as dispatcherd.toml, got YAML by its name",
+		filepath.Join(dir, "x.yml"):       "cannot be read: no such file or directory",
 	} {
 		_, err := Load(path)
 		if err == nil || err.Error() != path+": "+want {

@@ -11,7 +11,7 @@ func TestEveryFieldCanBeRead(t *testing.T) {
 	var check func(key string, field reflect.Type)
 	check = func(key string, field reflect.Type) {
 		switch field.Kind() {
-		case reflect.String, reflect.Int, reflect.Int64, reflect.Interface:
+		case reflect.String, reflect.Bool, reflect.Int, reflect.Int64, reflect.Interface:
 		case reflect.Slice, reflect.Map:
 			check(key+"[]", field.Elem())
 		case reflect.Struct:

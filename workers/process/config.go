@@ -41,6 +41,9 @@ type Config struct {
 	// TasksAllow are patterns (*, ? and [...]) of task names that may run at
 	// all; none means all. Required with Tasks = "importable".
 	TasksAllow []string `toml:"tasks_allow"`
+	// Credentials lets workers have the password of the database in Settings. Default
+	// false: they get the connection without it.
+	Credentials bool `toml:"credentials"`
 	// Settings are the settings of the Python library as a JSON object, for the
 	// tasks that publish; nil for none. They are not a key of this section: whoever
 	// reads the file makes them of the whole of it.

@@ -1,0 +1,38 @@
+package config
+
+import (
+	"fmt"
+
+	"dispatcherd/daemon/config/original"
+)
+
+// maxNotes bounds how many are kept; a file with more is not what it should be.
+const maxNotes = 100
+
+// notes returns what is to be known about a file of the original, a line each. The first
+// is about trust.
+func notes(file string, t *original.Translation, c *Config) []string {
+	lines := []string{fmt.Sprintf("%s: %s", file, trust(c))}
+	if c.checkInput() != nil {
+		lines = append(lines, fmt.Sprintf("%s: nothing in it brings tasks in: no channel, no socket, no producer of tasks", file))
+	}
+	for i, r := range t.Notes {
+		if i == maxNotes {
+			return append(lines, fmt.Sprintf("%s: and %d notes more", file, len(t.Notes)-i))
+		}
+		lines = append(lines, Problem{File: file, Line: r.Line, Key: r.Key, Want: r.Text}.String())
+	}
+	return lines
+}
+
+// trust says who may do what in a service that is as open as the original.
+func trust(c *Config) string {
+	text := fmt.Sprintf("this is the configuration of the Python original, and as there, worker.tasks is %q", c.Worker.Tasks)
+	if c.Worker.Tasks == "any" {
+		text += ": whoever can send a message can run any Python, lambda text too"
+	}
+	if c.PgNotify != nil {
+		text += fmt.Sprintf("; brokers.pg_notify.control is %q", c.PgNotifyControl)
+	}
+	return text + "; to tighten that, add the section dispatcherd: {worker: {tasks: registered}, brokers: {pg_notify: {control: read}}}, which the original ignores"
+}
