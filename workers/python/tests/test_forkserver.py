@@ -124,11 +124,7 @@ class Loading(unittest.TestCase):
             for name in ("boot", "dispatcherd_worker", "json"):
                 with open(os.path.join(directory, name + ".py"), "w", encoding="utf-8") as stream:
                     stream.write("MINE = True\n")
-            os.mkdir(os.path.join(directory, "dispatcherd"))
-            os.mkdir(os.path.join(directory, "dispatcherd", "worker"))
-            for name in ("__init__", "registry", "publish", "utils", "worker/__init__", "worker/exceptions", "worker/task"):
-                shutil.copy(os.path.join(harness.HOME, "dispatcherd", name + ".py"),
-                            os.path.join(directory, "dispatcherd", name + ".py"))
+            shutil.copytree(os.path.join(harness.HOME, "dispatcherd"), os.path.join(directory, "dispatcherd"))
             with open(os.path.join(directory, "main.py"), "w", encoding="utf-8") as stream:
                 stream.write("import boot, dispatcherd, sys\nassert boot.MINE\n"
                              "print(sys.path, dispatcherd.__file__, __import__('os').getcwd())\n")
