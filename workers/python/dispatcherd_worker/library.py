@@ -28,22 +28,15 @@ class Library:
         Settings that it has already, from a preload, stay. Raises ImportError when it cannot be
         imported, ValueError when it refuses them: without saying why, since that may quote a password.
         """
-        config = settings and self._config()
-        if not config or config.is_setup():
+        if not settings:
+            return
+        config = importlib.import_module("dispatcherd.config")
+        if config.is_setup():
             return
         try:
             config.setup(config=settings)
         except Exception as exc:
             raise ValueError("the library refuses them (%s)" % type(exc).__name__) from None
-
-    def _config(self):
-        """Return the module that keeps the settings, None where the library has none."""
-        try:
-            return importlib.import_module("dispatcherd.config")
-        except ModuleNotFoundError as exc:
-            if exc.name != "dispatcherd.config":
-                raise
-            return None
 
     def base_class(self):
         """Return the library's TaskWorker, which worker classes derive from."""

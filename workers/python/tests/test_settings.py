@@ -1,27 +1,11 @@
 """The library's settings in the workers, and the arguments of the worker class."""
 
-import importlib.util
-import unittest
-
 from tests import harness
 
 SETTINGS = {"version": 2, "brokers": {"socket": {"socket_path": "hunter2.sock"}}}
-HAS_CONFIG = importlib.util.find_spec("dispatcherd.config") is not None
 
 
-class SettingsCase(harness.WorkerCase):
-    """Works with whichever library there is; ours may lack `dispatcherd.config`."""
-
-    original = not HAS_CONFIG
-
-    @classmethod
-    def setUpClass(cls):
-        if cls.original and harness.original_library() is None:
-            raise unittest.SkipTest("no library with settings is here")
-        super().setUpClass()
-
-
-class Handed(SettingsCase):
+class Handed(harness.WorkerCase):
     spec = {"preload": ["settled"], "settings": SETTINGS}
 
     def test_a_task_finds_the_settings_of_the_service(self):
@@ -33,7 +17,7 @@ class Handed(SettingsCase):
         self.assertNotIn("hunter2", worker.read(worker.stderr))
 
 
-class Kept(SettingsCase):
+class Kept(harness.WorkerCase):
     spec = {"preload": ["settled"], "settings": SETTINGS}
 
     @classmethod
@@ -44,7 +28,7 @@ class Kept(SettingsCase):
         self.assertEqual(self.start().run("settled.brokers")["result"], {"socket": {"socket_path": "own.sock"}})
 
 
-class Refused(SettingsCase):
+class Refused(harness.WorkerCase):
     spec = {"preload": ["settled"]}
 
     def test_settings_that_the_library_refuses_are_not_quoted(self):
@@ -103,9 +87,3 @@ class Kwargs(harness.WorkerCase):
         server = harness.Server({"kwargs": {"idle_timeout": 1, "task_signal_handling": "x", "other": 1}}, self.environ())
         self.assertEqual(server.answer["op"], "ready")
         self.assertEqual(server.close()[1], "dispatcherd: worker.kwargs: the worker class takes no argument other: left out\n")
-
-
-class Without(harness.WorkerCase):
-    def test_a_library_without_settings_is_left_alone(self):
-        server = harness.Server({"python_path": [harness.PROJECT + "/settingless"], "preload": [], "settings": SETTINGS})
-        self.assertEqual((server.answer["op"], server.close()), ("ready", (0, "")))

@@ -89,6 +89,21 @@ class Daemon:
         """Return the reply to `main`: received_count, control_count, and in `pool` finished_count and canceled_count."""
         return self.control("main")
 
+    def wait_ended(self, tasks: int, timeout: float = 30.0) -> Dict[str, Any]:
+        """Wait until that many tasks have ended, in whichever way; return the counters.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            counters = self.counters()
+            ended: int = counters["pool"]["finished_count"] + counters["pool"]["canceled_count"]
+            if ended >= tasks:
+                return counters
+            if time.monotonic() > deadline:
+                raise TimeoutError("%d of %d tasks have ended within %g s" % (ended, tasks, timeout))
+            time.sleep(_PACE)
+
     def log(self) -> str:
         """Return what it has logged."""
         with open(self.log_path, encoding="utf-8", errors="replace") as stream:

@@ -1,1 +1,0 @@
-"""A library that has no settings."""

@@ -1,5 +1,0 @@
-"""Its exceptions."""
-
-
-class DispatcherCancel(Exception):
-    """The task was cancelled."""
