@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Dict, Optional
 
 __all__ = ["running", "cancel", "alive", "aio_tasks", "workers", "producers", "metrics", "main", "status", "chunks",
-           "set_log_level"]
+           "set_log_level", "memory", "memory_offenders"]
 
 Reply = Dict[str, Any]
 
@@ -115,3 +115,23 @@ async def set_log_level(dispatcher: Any = None, data: Optional[Reply] = None) ->
             help: The new level.
     """
     raise _in_daemon("set_log_level")
+
+
+async def memory(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
+    """Show how much memory the daemon and each worker take"""
+    raise _in_daemon("memory")
+
+
+async def memory_offenders(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
+    """List the tasks whose workers take the most memory
+
+    Control Args:
+        limit:
+            type: int
+            help: How many to show, 10 if not given.
+        group_by:
+            type: str
+            choices: [type]
+            help: What one entry is about, type is the name of the task.
+    """
+    raise _in_daemon("memory_offenders")
