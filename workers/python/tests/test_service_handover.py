@@ -45,9 +45,8 @@ class Document(unittest.TestCase):
         self.assertTrue(all(os.path.isabs(entry) for entry in worker["pythonpath"]))
 
     def test_another_python_of_the_settings_stays(self):
-        settings = DispatcherSettings({"version": 2})
-        settings.dispatcherd = {"pool": {"cancel_grace": "3s"}, "worker": {"python": "/opt/python", "pythonpath": []}}
-        self.assertEqual(handover.document(settings)["dispatcherd"], settings.dispatcherd)
+        own = {"pool": {"cancel_grace": "3s"}, "worker": {"python": "/opt/python", "pythonpath": []}}
+        self.assertEqual(self.document(dispatcherd=own)["dispatcherd"], own)
 
     def test_live_objects_for_publishers_are_left_out(self):
         broker = {"config": {"context": object(), "cursor_factory": dict, "autocommit": True},
@@ -84,12 +83,12 @@ class Document(unittest.TestCase):
         handler = logging.NullHandler()
         self.addCleanup(logger.setLevel, logger.level)
         with mock.patch.object(logging.getLogger(), "handlers", []):
-            self.assertEqual(handover.arguments("p", 3), ["p", "--config", "/proc/self/fd/3", "--log-level", "info"])
+            self.assertEqual(handover.arguments("p", handover.in_memory(3)), ["p", "--config", "/proc/self/fd/3", "--log-level", "info"])
             logger.addHandler(handler)
             self.addCleanup(logger.removeHandler, handler)
             for level, name in ((5, "debug"), (10, "debug"), (20, "info"), (30, "warning"), (40, "error"), (50, "error")):
                 logger.setLevel(level)
-                self.assertEqual(handover.arguments("p", 3)[-1], name)
+                self.assertEqual(handover.arguments("p", "f")[-1], name)
 
 
 class RunService(unittest.TestCase):
@@ -121,6 +120,17 @@ class RunService(unittest.TestCase):
         self.assertEqual(said["settings"]["brokers"], SETTINGS["brokers"])
         self.assertEqual(said["settings"]["dispatcherd"]["worker"]["python"], sys.executable)
         self.assertNotIn(SECRET, json.dumps([said["argv"], said["environ"]]))
+
+    @unittest.skipIf(sys.version_info < (3, 11), "there is no TOML parser")
+    def test_the_daemons_own_file_is_read_by_itself(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+            file.write("version = 2\n[[schedule]]\ntask = 'a.b'\nevery = '1m'\n")
+            file.flush()
+            _, code, out, err = self.run_python(
+                "import dispatcherd, dispatcherd.config\n"
+                "dispatcherd.config.setup(file_path=%r)\n"
+                "dispatcherd.run_service()\n" % file.name, "#!/bin/sh\necho $1 $2\n")
+        self.assertEqual((code, out, err), (0, "--config %s\n" % file.name, ""))
 
     def test_no_signal_stays_ignored(self):
         program = "#!/bin/sh\ngrep SigIgn /proc/self/status\n"

@@ -17,8 +17,7 @@ from typing import Any, Dict, List, Tuple
 from ..config import settings as global_settings
 from . import program
 
-SECTION = "dispatcherd"
-"""The section of the settings with the keys that the daemon has and the original has not."""
+_SECTION = "dispatcherd"  # of the settings, with the keys that the daemon has and the original has not
 
 _FOR_PUBLISHERS = ("_factory", "_connection", "context")
 """Endings of keys below `brokers` whose live objects only a publisher can use: the daemon connects by itself."""
@@ -31,21 +30,29 @@ def become_daemon(settings: Any = global_settings) -> None:
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("run_service() replaces the process, and must be called in its main thread")
     path = program.find()
-    descriptor = settings_in_memory(settings)
-    os.set_inheritable(descriptor, True)
+    file = settings.daemon_file
+    if file is None:
+        descriptor = settings_in_memory(settings)
+        os.set_inheritable(descriptor, True)
+        file = in_memory(descriptor)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and the daemon would, too
         signal.signal(number, signal.SIG_DFL)
     try:
-        os.execv(path, arguments(path, descriptor))
+        os.execv(path, arguments(path, file))
     except OSError as exc:
         raise RuntimeError("execute %s: %s" % (path, exc.strerror)) from None
 
 
-def arguments(path: str, descriptor: int) -> List[str]:
-    """Return the command line of a daemon that finds its settings in an inherited descriptor."""
-    return [path, "--config", "/proc/self/fd/%d" % descriptor, "--log-level", _log_level()]
+def arguments(path: str, file: str) -> List[str]:
+    """Return the command line of a daemon that reads the file."""
+    return [path, "--config", file, "--log-level", _log_level()]
+
+
+def in_memory(descriptor: int) -> str:
+    """Return the path by which a process finds an inherited file that has none."""
+    return "/proc/self/fd/%d" % descriptor
 
 
 def settings_in_memory(settings: Any) -> int:
@@ -64,8 +71,7 @@ def document(settings: Any) -> Dict[str, Any]:
     out. Raises TypeError that names the key of any other value which is no JSON.
     """
     whole: Dict[str, Any] = _plain(settings.serialize(), ())
-    own: Dict[str, Any] = _plain(getattr(settings, SECTION, None) or {}, (SECTION,))
-    whole[SECTION] = own
+    own = whole.setdefault(_SECTION, {})
     worker = own["worker"] = dict(own.get("worker") or {})
     worker.setdefault("python", sys.executable)
     worker.setdefault("pythonpath", _python_path())
