@@ -149,6 +149,19 @@ class Words(ClassCase):
             "on_shutdown", "get_shutdown_message"])
 
 
+class OwnMessage(ClassCase):
+    worker_class = "OwnMessage"
+
+    def test_post_task_gets_the_classes_own_message(self):
+        worker = self.start()
+        self.assertEqual(worker.run("sample.add", 1, uuid="u-1")["result"], 1)
+        worker.run("sample.fail", "boom", uuid="u-2")
+        worker.run("sample.cancel_itself", uuid="u-3")
+        self.assertEqual(self.lines(worker), [
+            "post_task [('raw', '%s'), ('started', True), ('uuid', '%s')]" % told
+            for told in (("1", "u-1"), ("boom", "u-2"), ("<cancel>", "u-3"))])
+
+
 class Ringing(ClassCase):
     worker_class = "Ringing"
     idle_timeout = 0.01

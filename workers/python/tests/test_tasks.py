@@ -127,6 +127,7 @@ class Tasks(harness.WorkerCase):
 
     def test_a_module_that_was_not_preloaded_is_imported(self):
         worker = self.start()
+        self.assertEqual(worker.run("late.bound", uuid="u")["result"], "u")  # its options hold at once
         self.assertEqual(worker.run("late.double", 4)["result"], 8)
         self.assertEqual(worker.run("lambda_jobs.half", 4)["result"], 2)
 

@@ -240,3 +240,13 @@ class Ringing(TaskWorker):
 
     def on_shutdown(self):
         self._ring("on_shutdown")
+
+
+class OwnMessage(TaskWorker):
+    """Makes the message for post_task itself."""
+
+    def get_finished_message(self, raw_result, message, time_started):
+        return {"raw": str(raw_result), "uuid": message["uuid"], "started": time_started > 0}
+
+    def post_task(self, result):
+        print("post_task", sorted(result.items()))
