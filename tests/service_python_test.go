@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dispatcherd/control"
+	"dispatcherd/tests/postgres"
 )
 
 // ourLibrary makes Python programs use our library, the project's tasks and this
@@ -233,6 +234,34 @@ func TestProjectsTestsStartAServiceOfTheirOwn(t *testing.T) {
 				t.Errorf("%v is left, %v", left, err)
 			}
 		})
+	}
+}
+
+func TestProjectsTestsMayUsePostgres(t *testing.T) {
+	t.Parallel()
+	db := postgres.Shared(t).NewDatabase(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "marks")
+	a := python(t, virtual(t), dir, append(ourLibrary(t), "TMPDIR="+dir), "-c", `
+import sys
+from dispatcherd.config import temporary_settings
+from dispatcherd.testing import dispatcher_service
+from app import tasks
+
+settings = {
+    "version": 2, "publish": {"default_broker": "pg_notify"},
+    "brokers": {"pg_notify": {"config": {"conninfo": sys.argv[1]}, "channels": ("jobs",), "default_publish_channel": "jobs"}},
+}
+with dispatcher_service(settings) as daemon:
+    with temporary_settings(daemon.settings.serialize()):
+        tasks.mark.delay(sys.argv[2], "over Postgres")
+    daemon.wait_ended(1)
+`, db.ConnInfo(), path)
+	if a.code != 0 {
+		t.Fatalf("a project's test: %+v", a)
+	}
+	if lines := waitFile(t, path, 1); lines[0] != "over Postgres" {
+		t.Errorf("the task wrote %q", lines)
 	}
 }
 

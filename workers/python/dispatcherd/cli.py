@@ -36,7 +36,7 @@ _TOO_FEW = 1
 Schema = Dict[str, Dict[str, Any]]
 
 
-def _load_control_arg_schema(func: Callable) -> Schema:
+def _load_control_arg_schema(func: Callable[..., Any]) -> Schema:
     """Return the arguments that a command's docstring describes below `Control Args:`, {} for none."""
     _, _, after = (inspect.getdoc(func) or "").partition(CONTROL_ARGS_MARKER)
     block: List[str] = []

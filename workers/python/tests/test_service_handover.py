@@ -78,6 +78,15 @@ class Document(unittest.TestCase):
         with open("/proc/self/fd/%d" % descriptor, encoding="ascii") as stream:
             self.assertEqual(json.load(stream)["brokers"], SETTINGS["brokers"])
 
+    def test_without_files_in_memory_it_has_no_name(self):
+        with mock.patch.object(os, "memfd_create"):
+            del os.memfd_create
+            descriptor = handover.settings_in_memory(DispatcherSettings(SETTINGS))
+        self.addCleanup(os.close, descriptor)
+        self.assertEqual(os.fstat(descriptor).st_nlink, 0)
+        with open("/proc/self/fd/%d" % descriptor, encoding="ascii") as stream:
+            self.assertEqual(json.load(stream)["brokers"], SETTINGS["brokers"])
+
     def test_the_log_level_is_the_loggers(self):
         logger = logging.getLogger("dispatcherd")
         handler = logging.NullHandler()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Iterable, Optional
+from typing import Any, Iterable, Optional
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class CallbackHolder:
         """`exit_event` may be None: the failure is raised in any case."""
         self.exit_event = exit_event
 
-    def done_callback(self, task: asyncio.Task) -> None:
+    def done_callback(self, task: asyncio.Task[Any]) -> None:
         """Raise what the task raised, after the event is set; a cancelled task is no failure."""
         if task.cancelled():
             logger.info("task %s was cancelled", task.get_name())
@@ -37,7 +37,7 @@ class CallbackHolder:
             raise failure
 
 
-def ensure_fatal(task: asyncio.Task, exit_event: Optional[asyncio.Event] = None) -> asyncio.Task:
+def ensure_fatal(task: asyncio.Task[Any], exit_event: Optional[asyncio.Event] = None) -> asyncio.Task[Any]:
     """Set `exit_event` and raise when the task fails, at once if it has; return the task."""
     holder = CallbackHolder(exit_event)
     task.add_done_callback(holder.done_callback)
@@ -53,7 +53,7 @@ async def wait_for_any(events: Iterable[asyncio.Event], names: Optional[Iterable
     """
     waits = [asyncio.ensure_future(event.wait()) for event in events]
     for wait, name in zip(waits, names or ()):
-        wait.set_name(name)  # type: ignore[attr-defined]
+        wait.set_name(name)
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         return next(index for index, wait in enumerate(waits) if wait.done())

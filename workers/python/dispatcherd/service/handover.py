@@ -11,8 +11,9 @@ import math
 import os
 import signal
 import sys
+import tempfile
 import threading
-from typing import Any, Dict, List, Tuple
+from typing import IO, Any, Dict, List, Tuple
 
 from ..config import settings as global_settings
 from . import program
@@ -36,7 +37,8 @@ def become_daemon(settings: Any = global_settings) -> None:
         os.set_inheritable(descriptor, True)
         file = in_memory(descriptor)
     for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+        if stream is not None:  # as it is where the descriptor was closed
+            stream.flush()
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and the daemon would, too
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -58,10 +60,17 @@ def in_memory(descriptor: int) -> str:
 def settings_in_memory(settings: Any) -> int:
     """Return a descriptor of a file in memory that holds the settings; raises TypeError as `document` does."""
     text = json.dumps(document(settings)).encode("ascii")
-    descriptor = os.memfd_create("dispatcherd.yml")
-    with os.fdopen(os.dup(descriptor), "wb") as stream:
+    with _nameless_file() as stream:
         stream.write(text)
-    return descriptor
+        stream.flush()
+        return os.dup(stream.fileno())
+
+
+def _nameless_file() -> IO[bytes]:
+    """Return a file in memory, or where Python has been built without them, one that has no name."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("dispatcherd.yml"), "wb")
+    return tempfile.TemporaryFile()
 
 
 def document(settings: Any) -> Dict[str, Any]:

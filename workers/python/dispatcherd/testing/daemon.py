@@ -48,7 +48,7 @@ class Daemon:
         except BaseException:
             shutil.rmtree(self._directory)
             raise
-        self._process: Optional[subprocess.Popen] = None
+        self._process: Optional[subprocess.Popen[bytes]] = None
 
     @property
     def pid(self) -> int:
@@ -114,7 +114,7 @@ class Daemon:
         answers = [value for value in self.control("producers").values() if isinstance(value, dict)]
         return all(value.get("connected", True) for value in answers)
 
-    def _wait_ready(self, process: subprocess.Popen) -> None:
+    def _wait_ready(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + READY_SECONDS
         why = "it does not answer"
         while time.monotonic() < deadline:
