@@ -144,7 +144,7 @@ func TestMissingConfigurationSaysWhereItLooked(t *testing.T) {
 	}
 	a := dispatcherd(t, t.TempDir(), nil)
 	a.want(t, 1, "", "dispatcherd: no configuration: --config is not given, DISPATCHERD_CONFIG_FILE is not set, "+
-		"and there is neither ./dispatcherd.toml nor /etc/dispatcherd/dispatcherd.toml\n")
+		"and there is neither ./dispatcherd.toml nor ./dispatcher.yml nor /etc/dispatcherd/dispatcherd.toml\n")
 }
 
 func TestFileThatWasNamedAndIsNotThereIsOneLine(t *testing.T) {

@@ -30,6 +30,7 @@ type daemon struct {
 
 	// What follows may be changed before run.
 	program string
+	config  string // its --config
 	attr    syscall.SysProcAttr
 	stderr  io.Writer  // nil: log
 	files   []*os.File // that it finds open
@@ -98,7 +99,7 @@ func prepare(t *testing.T, toml string) *daemon {
 	}
 	return &daemon{
 		t: t, dir: dir, socket: filepath.Join(dir, "d.sock"),
-		program: filepath.Join(programs, "dispatcherd"), attr: syscall.SysProcAttr{Setpgid: true},
+		program: filepath.Join(programs, "dispatcherd"), config: "dispatcherd.toml", attr: syscall.SysProcAttr{Setpgid: true},
 		log: newLogBuffer(), done: make(chan struct{}),
 	}
 }
@@ -106,7 +107,7 @@ func prepare(t *testing.T, toml string) *daemon {
 // run starts the process.
 func (d *daemon) run(env ...string) {
 	d.t.Helper()
-	d.cmd = exec.Command(d.program, "--config", "dispatcherd.toml", "--log-level", "debug")
+	d.cmd = exec.Command(d.program, "--config", d.config, "--log-level", "debug")
 	d.cmd.Dir = d.dir
 	d.cmd.Stderr = d.log
 	if d.stderr != nil {

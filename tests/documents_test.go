@@ -65,12 +65,12 @@ func TestLinksToHeadingsLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([a-zA-Z_./-]*\.md)#([a-z0-9-]+)\)`)
 	found := 0
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/configuration.md", "docs/messages.md"} {
+	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/configuration.md", "docs/changing-over.md", "docs/messages.md"} {
 		for _, m := range link.FindAllStringSubmatch(readDocument(t, document), -1) {
 			found++
 			target := filepath.Join(filepath.Dir(document), m[1])
 			heading := regexp.MustCompile(`(?mi)^#+ ` + strings.ReplaceAll(m[2], "-", "[ -]") + `$`)
-			if !heading.MatchString(readDocument(t, target)) {
+			if !heading.MatchString(strings.ReplaceAll(readDocument(t, target), "'", "")) {
 				t.Errorf("%s links to %s#%s, which is not there", document, target, m[2])
 			}
 		}

@@ -38,7 +38,8 @@ func newRoot(opts *options) *cobra.Command {
 		Long: `Ask a running dispatcherd what it is doing, and tell it what to do.
 
 The daemon is reached over its control socket: the one that --socket names, or the one in [brokers.socket] of the
-configuration (--config, else $DISPATCHERD_CONFIG_FILE, else ./dispatcherd.toml, else /etc/dispatcherd/dispatcherd.toml).
+configuration (--config, else $DISPATCHERD_CONFIG_FILE, else ./dispatcherd.toml, else ./dispatcher.yml, else
+/etc/dispatcherd/dispatcherd.toml): TOML, or the YAML of the Python original.
 Options may stand before or after the command.
 
 Exit codes: 0 for success, 1 when the daemon cannot be reached or answers with an error, 2 for a mistake on the
@@ -59,6 +60,7 @@ command line, 130 when interrupted.`,
 	for _, spec := range control.Specs {
 		root.AddCommand(newCommand(opts, spec))
 	}
+	root.AddCommand(newConfig(opts))
 	return root
 }
 

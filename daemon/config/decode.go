@@ -98,11 +98,36 @@ func (d *decoder) value(key string, value any, to reflect.Value) {
 		d.mapping(key, value, to)
 	case reflect.Interface:
 		if value != nil { // YAML's null, which is what the field holds already
-			to.Set(reflect.ValueOf(value))
+			to.Set(reflect.ValueOf(uniform(value)))
 		}
 	default:
 		d.add(key, fmt.Sprintf("cannot be configured: nothing reads a %s here", to.Type()), "")
 	}
+}
+
+// uniform makes a list of any kind of what the library returns as a list of tables.
+func uniform(value any) any {
+	switch v := value.(type) {
+	case []map[string]any:
+		to := make([]any, len(v))
+		for i, table := range v {
+			to[i] = uniform(table)
+		}
+		return to
+	case []any:
+		to := make([]any, len(v))
+		for i, item := range v {
+			to[i] = uniform(item)
+		}
+		return to
+	case map[string]any:
+		to := make(map[string]any, len(v))
+		for name, item := range v {
+			to[name] = uniform(item)
+		}
+		return to
+	}
+	return value
 }
 
 func (d *decoder) duration(key string, value any, to reflect.Value) {

@@ -40,6 +40,61 @@ func TestWhatIsNamedComesFirst(t *testing.T) {
 	}
 }
 
+// Not parallel: it looks at the process's own directory and environment.
+func TestUsualNameOfTheOriginalGivesWayToTheVariable(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, tt := range []struct{ asked, variable, want string }{
+		{"dispatcher.yml", "/srv/b.yml", "/srv/b.yml"},
+		{"./x/../dispatcher.yml", "/srv/b.yml", "/srv/b.yml"},
+		{filepath.Join(dir, "dispatcher.yml"), "/srv/b.yml", "/srv/b.yml"},
+		{"dispatcher.yml", "", "dispatcher.yml"},
+		{"./dispatcher.yml", "", "dispatcher.yml"}, // and not what Load takes for found
+		{"x/dispatcher.yml", "/srv/b.yml", "x/dispatcher.yml"},
+		{"dispatcherd.toml", "/srv/b.yml", "dispatcherd.toml"},
+		{"", "./dispatcher.yml", "dispatcher.yml"},
+	} {
+		t.Setenv(fileVariable, tt.variable)
+		if got, err := Find(tt.asked); got != tt.want || err != nil {
+			t.Errorf("Find(%q) with %q in the variable = %q, %v, want %q", tt.asked, tt.variable, got, err, tt.want)
+		}
+	}
+}
+
+// Not parallel: it looks at the process's own directory and environment.
+func TestOriginalsFileOfTheDirectoryIsFound(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv(fileVariable, "")
+	text := []byte("version: 2\nbrokers: {socket: {socket_path: d.sock}}\n")
+	if err := os.WriteFile("dispatcher.yml", text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found, err := Find("")
+	if found != "./dispatcher.yml" || err != nil {
+		t.Fatalf("Find() = %q, %v, want ./dispatcher.yml", found, err)
+	}
+	if c, err := Load(found); err != nil || c.Socket.Path != "d.sock" {
+		t.Errorf("Load(%s) = %+v, %v, want its socket", found, c, err)
+	}
+	if err := os.Chmod("dispatcher.yml", 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []func() error{
+		func() error { _, err := Find(""); return err },
+		func() error { _, err := Load(found); return err },
+	} {
+		if err := f(); err == nil || !strings.Contains(err.Error(), "can be written by others") {
+			t.Errorf("a file that others may write: %v, want that", err)
+		}
+	}
+	if err := os.WriteFile("dispatcherd.toml", []byte("version = 2\n"+socket), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := Find(""); found != "./dispatcherd.toml" || err != nil {
+		t.Errorf("Find() = %q, %v, want our own file first", found, err)
+	}
+}
+
 func TestFileOfTheDirectoryComesBeforeTheSystems(t *testing.T) {
 	t.Parallel()
 	s := place(t, 0o644)

@@ -1,10 +1,5 @@
 package config
 
-import (
-	"cmp"
-	"slices"
-)
-
 // Load reads the file, TOML or the YAML of the Python original, and fills in the
 // defaults. Its error is a Problems with
 // everything that is wrong, not only the first.
@@ -16,10 +11,7 @@ func Load(path string) (*Config, error) {
 	}
 	c, problems := parse(path, text)
 	if len(problems) > 0 {
-		slices.SortStableFunc(problems, func(a, b Problem) int {
-			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value))
-		})
-		return nil, problems
+		return nil, problems.sorted()
 	}
 	return c, nil
 }

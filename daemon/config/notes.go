@@ -2,7 +2,9 @@ package config
 
 import (
 	"fmt"
+	"strings"
 
+	"dispatcherd/control"
 	"dispatcherd/daemon/config/original"
 )
 
@@ -25,14 +27,21 @@ func notes(file string, t *original.Translation, c *Config) []string {
 	return lines
 }
 
-// trust says who may do what in a service that is as open as the original.
+// trust says who may do what in a service that is as open as the original, and how that
+// is tightened.
 func trust(c *Config) string {
-	text := fmt.Sprintf("this is the configuration of the Python original, and as there, worker.tasks is %q", c.Worker.Tasks)
+	text := "this is the configuration of the Python original"
+	var tighter []string
 	if c.Worker.Tasks == "any" {
-		text += ": whoever can send a message can run any Python, lambda text too"
+		text += `; worker.tasks is "any", as there: whoever can send a message can run any Python, lambda text too`
+		tighter = append(tighter, "worker: {tasks: registered}")
 	}
-	if c.PgNotify != nil {
-		text += fmt.Sprintf("; brokers.pg_notify.control is %q", c.PgNotifyControl)
+	if c.PgNotify != nil && c.PgNotifyControl == control.FullAccess {
+		text += `; brokers.pg_notify.control is "all", as there: whoever can NOTIFY can cancel and run tasks`
+		tighter = append(tighter, "brokers: {pg_notify: {control: read}}")
 	}
-	return text + "; to tighten that, add the section dispatcherd: {worker: {tasks: registered}, brokers: {pg_notify: {control: read}}}, which the original ignores"
+	if len(tighter) > 0 {
+		text += "; to tighten that, add the section dispatcherd: {" + strings.Join(tighter, ", ") + "}, which the original ignores"
+	}
+	return text
 }

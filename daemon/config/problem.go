@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -50,6 +52,14 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// sorted puts the problems into the order of the file.
+func (p Problems) sorted() Problems {
+	slices.SortStableFunc(p, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value, b.Value))
+	})
+	return p
+}
+
 // keys returns a function that says whether there is a problem with a key,
 // with a part of it or with what it is a part of.
 func (p Problems) keys() func(key string) bool {
@@ -93,6 +103,15 @@ func (p Problems) addInvalid(file string, at outline, err error) Problems {
 		p = append(p, problem)
 	}
 	return p
+}
+
+// atMost leaves out what is more than most, and says so.
+func (p Problems) atMost(most int) Problems {
+	if len(p) <= most {
+		return p
+	}
+	last := Problem{File: p[0].File, Line: p[most].Line, Want: fmt.Sprintf("and %d problems more", len(p)-most)}
+	return append(p[:most:most], last)
 }
 
 // flatten returns the texts of an error that was made by errors.Join, however

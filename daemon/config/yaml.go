@@ -24,6 +24,10 @@ func isYAML(path string, text []byte) bool {
 	return len(text) > 0 && !tomlStatement.Match(text)
 }
 
+// maxProblems bounds how many are named: a text that is something else altogether may
+// have one in each line.
+const maxProblems = 100
+
 // parseYAML reads a file of the Python original: it is put into our own terms, and then
 // is subject to the same decoder and the same checks as a TOML file.
 func parseYAML(file string, text []byte) (*Config, Problems) {
@@ -33,7 +37,10 @@ func parseYAML(file string, text []byte) (*Config, Problems) {
 		problems = append(problems, Problem{File: file, Line: r.Line, Key: r.Key, Want: r.Text, Value: r.Got})
 	}
 	if t.Unreadable() {
-		return nil, problems
+		if tomlStatement.Match(text) {
+			problems[0].Want += "; this looks like TOML, whose place is a file named *.toml"
+		}
+		return nil, problems.atMost(maxProblems)
 	}
 	at := outline{lines: map[string]int{}}
 	for key, place := range t.Places {
@@ -50,7 +57,7 @@ func parseYAML(file string, text []byte) (*Config, Problems) {
 	found = found.addInvalid(file, at, c.Validate())
 	c.Worker.Settings = t.Settings(c.Worker.Credentials)
 	c.Notes = notes(file, t, &c)
-	return &c, problems.addTranslated(found, t.Places)
+	return &c, problems.addTranslated(found, t.Places).atMost(maxProblems)
 }
 
 // addTranslated adds problems with keys of ours under the names that the original's file

@@ -81,7 +81,11 @@ func (b *builder) value(y *yaml.Node, key string, depth int) *node {
 		b.fill(n, y, key, depth)
 	default:
 		var err error
-		if n.scalar, err = word(y); err != nil {
+		n.scalar, err = word(y)
+		switch {
+		case errors.Is(err, errNotJSON):
+			n.scalar = notJSON{err}
+		case err != nil:
 			return b.problem(y.Line, key, err.Error(), "")
 		}
 	}
@@ -95,7 +99,7 @@ func (b *builder) grow(n, item *node, key string) {
 }
 
 func (b *builder) count(n, part *node, key string) {
-	if n.size <= maxValues && n.size+part.size > maxValues {
+	if n.size <= maxValues && part.size <= maxValues && n.size+part.size > maxValues {
 		b.problem(n.line, key, fmt.Sprintf("must come to at most %d values, with its aliases written out", maxValues), "more")
 	}
 	n.size = min(n.size+part.size, maxValues+1)
@@ -228,6 +232,9 @@ func keyText(y *yaml.Node) (string, error) {
 		return "", errors.New("must have words for keys, not lists or mappings")
 	}
 	v, err := word(y)
+	if errors.Is(err, errNotJSON) {
+		return y.Value, nil
+	}
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,7 @@ import (
 type node struct {
 	kind    kind
 	line    int
-	scalar  any // nil, bool, int64, float64 or string
+	scalar  any // nil, bool, int64, float64, string or notJSON
 	items   []*node
 	entries []entry
 	size    int // how many values there are in it, itself included
@@ -148,6 +148,8 @@ func (n *node) typeName() string {
 		return "a boolean"
 	case string:
 		return "a string"
+	case notJSON:
+		return "what JSON lacks"
 	}
 	return "a number"
 }

@@ -69,7 +69,9 @@ func (t *Translation) tasks(f field, name, to string) {
 		}
 		all = append(all, t.task(at, e.key, to, element(to, len(all))))
 	}
-	t.set(to, all, tasks)
+	if len(all) > 0 {
+		t.set(to, all, tasks)
+	}
 }
 
 // given names the type of what may be absent.
@@ -119,7 +121,9 @@ func (t *Translation) task(f field, name, kind, key string) map[string]any {
 	}
 	if kind == "schedule" && f.entry("schedule") == nil {
 		t.problem(f.inner("schedule"), "must be given, the period in seconds", "")
-		task["every"] = time.Second.String() // one problem is enough
+	}
+	if kind == "schedule" && task["every"] == nil {
+		task["every"] = time.Second.String() // what is wrong with the period is said already
 	}
 	if len(more) > 0 {
 		put("message", more, f)

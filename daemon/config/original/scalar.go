@@ -2,6 +2,7 @@ package original
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"regexp"
 	"strconv"
@@ -28,11 +29,18 @@ var (
 	date = regexp.MustCompile(`^\d{4}-(?:\d\d-\d\d|\d\d?-\d\d?(?:[Tt]|[ \t]+)\d\d?:\d\d:\d\d(?:\.\d*)?(?:[ \t]*(?:Z|[-+]\d\d?(?::\d\d)?))?)$`)
 )
 
+// errNotJSON is what is wrong with a value that YAML has and JSON has not, nor a message.
+// It does not matter in what the original does not read.
+var errNotJSON = errors.New("must be")
+
 var (
-	errDate     = errors.New("must be quoted where it is a date: JSON, in which workers get their settings, has none")
-	errNoNumber = errors.New("must be a number that JSON has")
-	errLong     = errors.New("must be a number of at most 64 bits")
+	errDate     = fmt.Errorf("%w quoted where it is a date: JSON, in which workers get their settings, has none", errNotJSON)
+	errNoNumber = fmt.Errorf("%w a number that JSON has", errNotJSON)
+	errLong     = fmt.Errorf("%w a number of at most 64 bits", errNotJSON)
 )
+
+// notJSON stands for such a value.
+type notJSON struct{ why error }
 
 // plainWord returns what an unquoted word stands for.
 func plainWord(s string) (any, error) {

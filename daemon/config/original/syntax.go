@@ -13,27 +13,39 @@ import (
 
 // parse returns the one document of a text.
 func parse(text []byte) (*yaml.Node, *Remark) {
-	lines := &lineReader{rest: text}
-	decoder := yaml.NewDecoder(lines)
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
 	switch err := decoder.Decode(&document); {
 	case errors.Is(err, io.EOF):
 		return nil, &Remark{Text: "must be a mapping that begins with version: 2", Got: "nothing"}
 	case err != nil:
-		return nil, syntaxProblem(err, text, lines.read)
+		return nil, syntaxProblem(err, text)
 	}
 	var next yaml.Node
 	switch err := decoder.Decode(&next); {
 	case errors.Is(err, io.EOF):
 		return &document, nil
 	case err != nil:
-		return nil, syntaxProblem(err, text, lines.read)
+		return nil, syntaxProblem(err, text)
 	}
 	return nil, &Remark{Line: next.Line, Text: "must be one document", Got: "another one behind ---"}
 }
 
-// lineReader gives the library one line at a time, and so knows how far it has come: the
-// library's own line of an error is often that where the mapping around it begins.
+// reached returns the line up to which the library reads a text with an error in it. Its
+// own line of an error is often that where the mapping around it begins. It looks a few
+// letters ahead, for which each line gets blanks that mean nothing here.
+func reached(text []byte) int {
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	lines := &lineReader{rest: bytes.ReplaceAll(text, []byte("\n"), []byte("        \n"))}
+	decoder := yaml.NewDecoder(lines)
+	for {
+		if err := decoder.Decode(new(yaml.Node)); err != nil {
+			return lines.read
+		}
+	}
+}
+
+// lineReader gives away one line at a time, and so knows how many were asked for.
 type lineReader struct {
 	rest []byte
 	read int // lines that were read, or begun
@@ -61,7 +73,8 @@ var placed = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
 
 // syntaxProblem says what the library did not like, in words of our own: its texts can
 // quote the file, and what it could not read may be a password.
-func syntaxProblem(err error, text []byte, read int) *Remark {
+func syntaxProblem(err error, text []byte) *Remark {
+	read := reached(text)
 	m := placed.FindStringSubmatch(err.Error())
 	if m == nil {
 		return &Remark{Line: read, Text: "must be valid YAML"}
@@ -108,9 +121,9 @@ var syntaxErrors = []struct {
 	{"did not find expected ',' or", true, "must have a comma between this and what is before it, or a bracket is not closed"},
 	{"did not find expected key", true, "must be indented as the key that it belongs to or stands beside, and not be text behind a quoted value"},
 	{"did not find expected '-'", true, "must be an entry of the list that it stands in, with a - in front, or be indented less"},
-	{"did not find expected node content", true, "must have a value here"},
+	{"did not find expected node content", true, "must have a value here, or a bracket is not closed"},
 	{"did not find expected <document start>", true, "must be one mapping: this stands beside it"},
-	{"mapping values are not allowed", false, "must be quoted where a value holds \": \", and have its keys on lines of their own"},
+	{"mapping values are not allowed", false, "must be quoted where a value holds \": \", and have its keys on lines of their own, indented alike"},
 	{"could not find expected ':'", false, "must be a key with a : and a value"},
 	{"found unexpected end of stream", false, "must have a quote at its end"},
 	{"found unknown escape character", false, `must have no \ before this letter in "...": write it twice, or use '...'`},

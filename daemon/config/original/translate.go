@@ -76,6 +76,11 @@ type handlers map[string]func(f field)
 // document translates the whole file.
 func (t *Translation) document() {
 	root := field{node: t.root, line: t.root.line}
+	for _, name := range append([]string{"dispatcherd"}, sections...) {
+		if at := root.inner(name); at.node != nil {
+			t.mustBeJSON(at)
+		}
+	}
 	t.defaults()
 	if root.entry("version") == nil {
 		t.problem(field{key: "version"}, "must be given, as version: 2", "")
@@ -103,6 +108,19 @@ func (t *Translation) defaults() {
 	t.Tree["version"] = int64(2)
 	t.Tree["pool"] = map[string]any{"cancel_grace": DefaultCancelGrace.String(), "shutdown_grace": "0s"}
 	t.Tree["worker"] = map[string]any{"tasks": "any", "credentials": true}
+}
+
+// mustBeJSON names the values in a section that a worker could not get.
+func (t *Translation) mustBeJSON(f field) {
+	if v, ok := f.scalar.(notJSON); ok {
+		t.problem(f, v.why.Error(), "")
+	}
+	for i, item := range f.items {
+		t.mustBeJSON(field{element(f.key, i), item.line, item})
+	}
+	for _, e := range f.entries {
+		t.mustBeJSON(field{join(f.key, e.key), e.line, e.value})
+	}
 }
 
 // section hands each key of a mapping to its handler, in the order of the file.
