@@ -144,7 +144,8 @@ def _module(name: str) -> Any:
 
 def is_valid_annotation(annotation: Any) -> bool:
     """Tell whether values of that type can be written in a settings file."""
-    return bool(annotation) and set(re.findall(r"\w+", _written(annotation))) <= _SERIALIZED
+    names = set(re.findall(r"\w+", _written(annotation)))
+    return bool(names) and names <= _SERIALIZED
 
 
 def schema_for_cls(cls: Type[Any]) -> Dict[str, str]:
@@ -154,9 +155,9 @@ def schema_for_cls(cls: Type[Any]) -> Dict[str, str]:
 
 
 def _written(annotation: Any) -> str:
-    """Return the text of an annotation."""
+    """Return the text of an annotation, "" without one."""
     if annotation is inspect.Parameter.empty:
-        return "-"
+        return ""
     if isinstance(annotation, type):
         return annotation.__name__
     return str(annotation).replace("typing.", "").replace("NoneType", "None")

@@ -298,6 +298,9 @@ class TaskWorker(Protocol):
     finished_queue: Any
     message_queue: Any
 
+    def __init__(self, worker_id: int, message_queue: Any, finished_queue: Any, **kwargs: Any) -> None:
+        """Made in the worker's process, with the `worker_kwargs` of the settings."""
+
     def should_exit(self) -> bool:
         """Tell whether the worker is to leave."""
         ...

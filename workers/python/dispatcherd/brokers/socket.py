@@ -70,9 +70,9 @@ class Broker(BrokerProtocol):
         """
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(timeout)
-            sock.connect(self.socket_path)
-            self.sock = sock
             try:
+                sock.connect(self.socket_path)
+                self.sock = sock
                 if connected_callback:
                     connected_callback()
                 for count, line in enumerate(_read_lines(sock), 1):
@@ -153,16 +153,20 @@ class Broker(BrokerProtocol):
                     client.answered.set()
         finally:
             server.close()
-            for client in list(self.clients.values()):
-                client.writer.close()
             self._incoming = None
+            tasks = [client.task for client in self.clients.values()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks)
             if _identity(self.socket_path) == mine:
                 os.remove(self.socket_path)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Hand on a client's lines one by one, each answered before the next."""
         number, self._next_client = self._next_client, self._next_client + 1
-        client = self.clients[number] = _Client(writer)
+        task = asyncio.current_task()
+        assert task is not None  # asyncio runs it in one
+        client = self.clients[number] = _Client(task)
         try:
             while self._incoming is not None:
                 line = await reader.readline()
@@ -177,6 +181,8 @@ class Broker(BrokerProtocol):
                 await writer.drain()
         except (OSError, ValueError) as exc:  # gone, or a line that is too long or no UTF-8
             logger.warning("Client %d is disconnected: %s", number, exc)
+        except asyncio.CancelledError:
+            pass  # the service ends, and waits for this task
         finally:
             del self.clients[number]
             await _end(writer)
@@ -190,8 +196,8 @@ class Broker(BrokerProtocol):
 class _Client:
     """A connection to the service."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self.writer = writer
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.task = task
         self.answered = asyncio.Event()
         self.replies: List[bytes] = []
 
