@@ -69,11 +69,11 @@ func (c compatibility) row(cells []string, known map[string]bool) (problem strin
 	if len(cells) != 3 || cells[0] == "" {
 		return "a row has a fact, a verdict, and tests"
 	}
-	verdict, reason, _ := strings.Cut(cells[1], ":")
+	verdict := regexp.MustCompile(`^(?:same|better|not applicable)\b`).FindString(cells[1])
 	switch {
-	case !slices.Contains([]string{"same", "better", "not applicable"}, verdict):
+	case verdict == "":
 		return "a verdict is same, better or not applicable, not " + cells[1]
-	case verdict != "same" && strings.TrimSpace(reason) == "":
+	case verdict != "same" && len(strings.TrimLeft(cells[1][len(verdict):], ": ")) == 0:
 		return verdict + " needs a reason"
 	}
 	names := regexp.MustCompile("`(Test[A-Za-z0-9_]+|test_[a-z0-9_]+)`").FindAllStringSubmatch(cells[2], -1)
@@ -154,6 +154,8 @@ func TestRowOfCompatibilityThatIsNoneIsRefused(t *testing.T) {
 		{"| a fact | same | `TestA` |", ""},
 		{"| a \\| b | better: how | `TestA`, `test_b` |", ""},
 		{"| a fact | not applicable: why | `test_b` |", ""},
+		{"| a fact | same, and more | `TestA` |", ""},
+		{"| a fact | sameish | `TestA` |", "a verdict is same, better or not applicable, not sameish"},
 		{"| a fact | same |", "a row has a fact, a verdict, and tests"},
 		{"| | same | `TestA` |", "a row has a fact, a verdict, and tests"},
 		{"| a fact | worse: how | `TestA` |", "a verdict is same, better or not applicable, not worse: how"},
