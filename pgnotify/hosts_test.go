@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"dispatcherd/pgnotify"
 	"dispatcherd/tests/postgres"
@@ -107,4 +108,25 @@ func TestSocketOfTheEnvironmentIsFound(t *testing.T) {
 	if line := hears(t, "", db); !strings.Contains(line, "server="+db.Socket()) {
 		t.Errorf("%s, want server %s", line, db.Socket())
 	}
+}
+
+func TestSilentHostIsGivenUpAfterTheConnectTimeout(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel takes connections, and nobody speaks on them
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	db := postgres.Shared(t).NewDatabase(t)
+	cfg := pgnotify.DefaultConfig()
+	cfg.Channels, cfg.ConnectTimeout = []string{"jobs"}, 200*time.Millisecond
+	account := fmt.Sprintf("user=postgres password=%s dbname=%s sslmode=disable", db.Password(), db.Name)
+	port := silent.Addr().(*net.TCPAddr).Port
+
+	cfg.Conninfo = fmt.Sprintf("host=127.0.0.1 port=%d %s", port, account)
+	if line := listen(t, cfg).log.await(t, saidAbsent, 2); !strings.Contains(line, "timeout") && !strings.Contains(line, "deadline") {
+		t.Errorf("a silent server is told so: %s", line)
+	}
+	cfg.Conninfo = fmt.Sprintf("host=127.0.0.1,127.0.0.1 port=%d,%d %s", port, db.Port(), account)
+	listen(t, cfg).awaitReady(t)
 }

@@ -3,6 +3,7 @@ package tests
 import (
 	"fmt"
 	"maps"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -65,4 +66,56 @@ func TestStopLeavesNoConnectionToPostgres(t *testing.T) {
 	}
 	d.stop()
 	waitFor(t, "the end of the connections", func() bool { return db.Exec(t, count) == "0" })
+}
+
+func TestOnlyBrokersAreRecycled(t *testing.T) {
+	t.Parallel()
+	db := postgres.Shared(t).NewDatabase(t)
+	d := start(t, config(t, "", "", listening(db, "jobs"),
+		"[[schedule]]\ntask = \"app.tasks.nothing\"\nevery = \"1h\"\n[[on_start]]\ntask = \"app.tasks.nothing\""))
+	reply := d.ask("producers")
+	for name, recycled := range map[string]bool{
+		"pg_notify-producer": true, "socket-producer": true, "scheduled-producer": false, "on-start-producer": false,
+	} {
+		producer, ok := reply[name].(map[string]any)
+		if _, has := producer["recycle_count"]; !ok || has != recycled {
+			t.Errorf("%s is %v, want it with recycle_count: %v", name, producer, recycled)
+		}
+	}
+}
+
+func TestCtlNamesThePoolerInTransactionMode(t *testing.T) {
+	t.Parallel()
+	c := postgres.Shared(t)
+	db := c.NewDatabase(t)
+	behind := postgres.StartPooler(t, c, "transaction").ConnInfo(db)
+	d := prepare(t, strings.Replace(config(t, "", "", listening(db, "jobs")), db.ConnInfo(), behind, 1))
+	a := d.notify("alive", "--timeout", "3")
+	if a.code == 0 || a.stdout != "" || !strings.Contains(a.stderr, "leads to a connection pooler in transaction mode") || strings.Count(a.stderr, "\n") != 1 {
+		t.Errorf("dispatcherctl ended with %d, stdout %q and stderr %q, want one line about the pooler", a.code, a.stdout, a.stderr)
+	}
+}
+
+func TestCtlDoesNotCheckItsConnection(t *testing.T) {
+	t.Parallel()
+	db := postgres.Shared(t).NewDatabase(t)
+	d := prepare(t, config(t, "", "", listening(db, "jobs")+`max_connection_idle = "10ms"`))
+	cmd := exec.Command(filepath.Join(programs, "dispatcherctl"), "--config", "dispatcherd.toml", "--broker", "pg_notify", "alive", "--timeout", "600")
+	cmd.Dir = d.dir
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed
+	})
+	const ours = " FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'dispatcherd'"
+	waitFor(t, "the request to be published", func() bool {
+		return db.Exec(t, "SELECT count(*)"+ours+" AND query LIKE '%pg_notify(%' AND state = 'idle'") != "0"
+	})
+	before := db.Exec(t, "SELECT max(query_start)"+ours)
+	db.Exec(t, "SELECT pg_sleep(0.5)") // fifty times the distance of checks
+	if after := db.Exec(t, "SELECT max(query_start)"+ours); after != before {
+		t.Errorf("the last query began at %s and then another at %s, want none", before, after)
+	}
 }
