@@ -394,6 +394,14 @@ class Listening(PostgresCase):
         found = list(broker.process_notify(lambda: broker.publish_message("a", "one"), timeout=2, max_messages=None))
         self.assertEqual(found, [("a", "one")])
 
+    def test_listening_in_a_transaction_is_warned_of(self):
+        with psycopg.connect(CONNINFO) as connection:
+            connection.execute("SELECT 1")
+            broker = pg_notify.Broker(sync_connection=connection, async_connection=object(), channels=["a"])
+            with self.assertLogs("dispatcherd.brokers.pg_notify", "WARNING") as logged:
+                list(broker.process_notify(timeout=0.01))
+        self.assertIn("in a transaction", logged.output[0])
+
     def test_what_the_application_listens_to_stays(self):
         with psycopg.connect(CONNINFO, autocommit=True) as connection:
             connection.execute("LISTEN app")
@@ -430,8 +438,11 @@ class Listening(PostgresCase):
             async def ready():
                 self.observer.execute("SELECT pg_terminate_backend(%s)", (self.backends()[0],))
 
-            async for _ in broker.aprocess_notify(ready):
-                pass
+            try:
+                async for _ in broker.aprocess_notify(ready):
+                    pass
+            finally:
+                await broker.aclose()
 
         with self.assertRaises(psycopg.OperationalError):
             asyncio.run(asyncio.wait_for(serve(), PATIENCE))
@@ -461,8 +472,11 @@ class Listening(PostgresCase):
             broker = get_broker("pg_notify", self.section(
                 channels=[], max_connection_idle_seconds=0.05, max_self_check_message_age_seconds=0.05))
             broker.self_check_channel = "elsewhere"
-            async for _ in broker.aprocess_notify():
-                pass
+            try:
+                async for _ in broker.aprocess_notify():
+                    pass
+            finally:
+                await broker.aclose()
 
         with self.assertRaisesRegex(RuntimeError, "self-check"):
             asyncio.run(asyncio.wait_for(serve(), PATIENCE))

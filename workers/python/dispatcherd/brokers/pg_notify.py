@@ -165,7 +165,7 @@ class Broker(BrokerProtocol):
         """Return the connection to publish with: this process's and thread's own, alive as far as can be seen."""
         if self._listening is not None and self._listening_thread == threading.get_ident():
             return self._listening
-        if self._sync_connection is not None and not self._sync_connection.closed:
+        if self._sync_connection is not None and not getattr(self._sync_connection, "closed", False):
             return self._sync_connection
         if self._sync_connection_factory:
             self._sync_connection = _factory(self._sync_connection_factory)(**self._config)
@@ -219,6 +219,8 @@ class Broker(BrokerProtocol):
     ) -> Iterator[Tuple[Origin, str]]:
         """Listen, call back, and yield what arrives, for `timeout` seconds in all or `max_messages`."""
         connection = self._listening_connection()
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            logger.warning("The connection is in a transaction: nothing is sent or arrives before that commits")
         try:
             for channel in self.channels:
                 connection.execute(self.get_listen_query(channel))
