@@ -216,7 +216,7 @@ func TestProjectsTestsStartAServiceOfTheirOwn(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
+			dir := shortDir(t)
 			path := filepath.Join(dir, "marks")
 			a := python(t, "python3", dir, append(ourLibrary(t), "TMPDIR="+dir), "-c", projectsTests, path, tt.ready, tt.name)
 			if a.code != 0 || a.stdout != "passed\n" {
@@ -240,7 +240,7 @@ func TestProjectsTestsStartAServiceOfTheirOwn(t *testing.T) {
 func TestProjectsTestsMayUsePostgres(t *testing.T) {
 	t.Parallel()
 	db := postgres.Shared(t).NewDatabase(t)
-	dir := t.TempDir()
+	dir := shortDir(t)
 	path := filepath.Join(dir, "marks")
 	a := python(t, virtual(t), dir, append(ourLibrary(t), "TMPDIR="+dir), "-c", `
 import sys

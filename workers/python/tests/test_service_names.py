@@ -50,3 +50,30 @@ class Names(unittest.TestCase):
         with self.assertRaisesRegex(ValueError, "^the events exit_event, work_cleared are inside the daemon"):
             with dispatcher_service({"version": 2}, main_events=("exit_event",), pool_events=("work_cleared",)):
                 self.fail("it was started")
+
+    def test_the_factories_of_a_service_say_what_to_do(self):
+        from dispatcherd import factories
+        from dispatcherd.config import DispatcherSettings
+
+        whole = {"version": 2, "brokers": {"socket": {"socket_path": "x.sock"}}, "producers": {"ControlProducer": None}}
+        for more in ({}, {"brokers": {}}, {"brokers": {}, "producers": {}}, {"service": {"metrics_kwargs": {}}}):
+            settings = DispatcherSettings(dict(whole, **more))
+            with self.assertRaisesRegex(RuntimeError, r"which dispatcherd\.run_service\(\) starts, and cannot be made"):
+                factories.from_settings(settings=settings)
+
+    def test_the_schema_has_the_options_of_the_service(self):
+        from dispatcherd import factories
+        from dispatcherd.config import DispatcherSettings
+
+        settings = DispatcherSettings({"version": 2, "producers": {"OnStartProducer": {}, "ControlProducer": None}})
+        schema = factories.generate_settings_schema(settings=settings)
+        self.assertEqual(schema["service"]["pool_kwargs"], {
+            "min_workers": "int", "max_workers": "Optional[int]", "scaledown_wait": "float",
+            "scaledown_interval": "float", "scaledown_reserve": "int", "worker_stop_wait": "float",
+            "worker_removal_wait": "float", "worker_max_lifetime_seconds": "Optional[float]",
+            "results_read_timeout": "Optional[float]", "shutdown_task_grace_period": "float"})
+        self.assertEqual(schema["service"]["main_kwargs"],
+                         {"node_id": "Optional[str]", "chunk_message_timeout_seconds": "Optional[float]"})
+        self.assertEqual(schema["service"]["metrics_kwargs"], {"port": "int", "host": "str"})
+        self.assertEqual(schema["service"]["process_manager_kwargs"], {"preload_modules": "Optional[List[str]]"})
+        self.assertEqual(schema["producers"], {"OnStartProducer": {"task_list": "Dict[str, Dict[str, Any]]"}, "ControlProducer": {}})

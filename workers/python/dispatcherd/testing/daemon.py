@@ -37,11 +37,11 @@ class Daemon:
         settings that are no JSON.
         """
         self._program = program.find()
-        self._directory = tempfile.mkdtemp(prefix="dispatcherd-test-")
+        self._directory = tempfile.mkdtemp(prefix="dispatcherd-")
         self.log_path = os.path.join(self._directory, "log")
         try:
             brokers = dict(config.get("brokers") or {})
-            brokers.setdefault("socket", {"socket_path": os.path.join(self._directory, "control.sock")})
+            brokers.setdefault("socket", {"socket_path": os.path.join(self._directory, "socket")})
             self.socket_path = os.path.abspath(brokers["socket"]["socket_path"])
             self.settings = DispatcherSettings(dict(config, brokers=brokers))
             self._descriptor = handover.settings_in_memory(self.settings)
