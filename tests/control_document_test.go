@@ -12,15 +12,15 @@ import (
 	"dispatcherd/control"
 )
 
-// example is a request in docs/control.md and the reply that it says there is.
-type example struct{ request, reply string }
+// exchange is a request in docs/control.md and the reply that it says there is.
+type exchange struct{ request, reply string }
 
-// examples finds them: a block that begins with the request, after an arrow.
-func examples(t *testing.T) (all []example) {
+// exchanges finds them: a block that begins with the request, after an arrow.
+func exchanges(t *testing.T) (all []exchange) {
 	t.Helper()
 	block := regexp.MustCompile("(?s)```\n→ (.*?)\n← (.*?)\n```")
 	for _, m := range block.FindAllStringSubmatch(readDocument(t, "docs/control.md"), -1) {
-		all = append(all, example{m[1], m[2]})
+		all = append(all, exchange{m[1], m[2]})
 	}
 	return all
 }
@@ -78,7 +78,7 @@ func TestExamplesOfTheControlDocumentAreTrue(t *testing.T) {
 		`{"task": "app.tasks.nothing", "uuid": "job-4", "delay": 600}`,
 		`{"__dispatcherd_chunk__":"v1","message_id":"4a3dbc49d0904b5c85880d5dec63ee13","index":0,"total":2,"payload":"{\"task\": \"app."}`,
 	)
-	all := examples(t)
+	all := exchanges(t)
 	seen := map[string]bool{}
 	for _, e := range all {
 		var request struct{ Control string }

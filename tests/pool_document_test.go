@@ -17,8 +17,8 @@ func shown(t *testing.T, command string) string {
 	return output
 }
 
-// masked is a table without what differs each time: numbers of processes, times, widths.
-func masked(table string) string {
+// withoutVarying is a table without what differs each time: numbers of processes, times, widths.
+func withoutVarying(table string) string {
 	table = regexp.MustCompile(`\d+(\.\d+)?(µs|ms|s)|-\d+ +\d+`).ReplaceAllString(table, "N")
 	return regexp.MustCompile(` +`).ReplaceAllString(table, " ")
 }
@@ -29,7 +29,7 @@ func TestPoolDocumentShowsRealOutput(t *testing.T) {
 	d.task("app.tasks.leave", "--arg", "1")
 	h := d.hold("pack-1")
 	const workers = "dispatcherctl workers --output table"
-	if got, want := masked(d.ctl(strings.Fields(workers)[1:]...).stdout), masked(shown(t, workers)); got != want {
+	if got, want := withoutVarying(d.ctl(strings.Fields(workers)[1:]...).stdout), withoutVarying(shown(t, workers)); got != want {
 		t.Errorf("docs/pool.md shows\n%s, which is now\n%s", want, got)
 	}
 	h.letGo()
@@ -47,9 +47,9 @@ func TestPoolDocumentShowsARealCrashLoop(t *testing.T) {
 	const status = "dispatcherctl status --output table"
 	// The next worker may be there already.
 	workers := regexp.MustCompile(`(?m)^workers .*; ended`)
-	now := workers.ReplaceAllString(masked(d.ctl(strings.Fields(status)[1:]...).stdout), "workers; ended")
+	now := workers.ReplaceAllString(withoutVarying(d.ctl(strings.Fields(status)[1:]...).stdout), "workers; ended")
 	lines := 0
-	for line := range strings.Lines(workers.ReplaceAllString(masked(shown(t, status)), "workers; ended")) {
+	for line := range strings.Lines(workers.ReplaceAllString(withoutVarying(shown(t, status)), "workers; ended")) {
 		switch {
 		case line == "…\n":
 		case !strings.Contains("\n"+now, "\n"+line):
