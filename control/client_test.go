@@ -263,7 +263,7 @@ func TestClientReadsWhyItWasNotLetIn(t *testing.T) {
 
 func TestSpecsAreComplete(t *testing.T) {
 	t.Parallel()
-	want := []string{"alive", "running", "workers", "main", "status", "producers", "cancel", "run"}
+	want := []string{"alive", "running", "workers", "main", "status", "producers", "metrics", "cancel", "run"}
 	var got []string
 	for _, spec := range Specs {
 		got = append(got, spec.Name)

@@ -30,6 +30,7 @@ var Specs = []Spec{
 	{Name: "main", Help: "Show the counters of the daemon and its pool"},
 	{Name: "status", Help: "Show everything the daemon can tell about itself"},
 	{Name: "producers", Help: "List the sources of messages"},
+	{Name: "metrics", Help: "Show how the page for Prometheus is served"},
 	{Name: "cancel", Help: "Cancel tasks that run or wait", Args: filter, Acts: true},
 	{Name: "run", Help: "Submit a task", Acts: true, Args: []Arg{
 		{Name: "task", Type: "text", Help: "dotted name of the task", Required: true},

@@ -40,9 +40,9 @@ func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
 	d.add("supervisor", child.holding(s.client.Run), 4*quick)
 	pg := s.addPostgres(named("postgres"))
 	if cfg.Metrics != nil {
-		server := metrics.NewServer(*cfg.Metrics, s.figures(), named("metrics"))
-		d.doors = append(d.doors, server)
-		d.add("metrics", server.Run, quick)
+		s.metrics = metrics.NewServer(*cfg.Metrics, cfg.Original, s.figures(), named("metrics"))
+		d.doors = append(d.doors, s.metrics)
+		d.add("metrics", s.metrics.Run, quick)
 	}
 	d.socket(s, named("socket"))
 	if pg != nil {

@@ -176,6 +176,13 @@ func (in *intake) awaitReplies(ctx context.Context) error {
 	return nil
 }
 
+// chunks shows the messages that came in parts.
+func (in *intake) chunks() (message.ChunkStats, []message.Partial) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.assembler.Stats(), in.assembler.Partials()
+}
+
 // stop refuses every task from now on; control requests are still answered.
 func (in *intake) stop() { in.stopping.Store(true) }
 

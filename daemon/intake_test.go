@@ -39,6 +39,7 @@ func (n nobody) Submit(_ context.Context, m *message.Message, watch chan<- dispa
 }
 func (nobody) Main() (received, controls uint64) { return 0, 0 }
 func (nobody) Producers() map[string]any         { return nil }
+func (nobody) Metrics() map[string]any           { return nil }
 func (nobody) Supervisor() map[string]any        { return nil }
 func (nobody) Workers() []workers.Info           { return nil }
 func (nobody) Stats() workers.Stats              { return workers.Stats{} }

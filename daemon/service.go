@@ -26,6 +26,7 @@ type service struct {
 	scheduler  *schedule.Scheduler
 	sources    []Source
 	postgres   func() pgnotify.Stats // nil without Postgres
+	metrics    *metrics.Server       // nil without metrics
 }
 
 var _ commands.Service = (*service)(nil)
@@ -66,6 +67,14 @@ func (s *service) Supervisor() map[string]any {
 	}
 }
 
+// Metrics describes the metrics page; nil without one.
+func (s *service) Metrics() map[string]any {
+	if s.metrics == nil {
+		return nil
+	}
+	return s.metrics.Status()
+}
+
 // stopTaking ends the input: tasks that come now are refused, and those that
 // wait stay where they are.
 func (s *service) stopTaking(ctx context.Context) {
@@ -88,11 +97,22 @@ func (s *service) rejected() uint64 {
 func (s *service) figures() metrics.Sources {
 	return metrics.Sources{
 		Received: s.intake.received.Load, Controls: s.intake.controls.Load, Rejected: s.rejected,
-		Tasks: func() (dispatch.Stats, error) {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			return s.dispatcher.Stats(ctx)
+		Pool: s.pool.Stats, Workers: s.pool.Workers, Postgres: s.postgres,
+		Chunks: func() message.ChunkStats {
+			stats, _ := s.intake.chunks()
+			return stats
 		},
-		Pool: s.pool.Stats, Postgres: s.postgres,
+		Tasks:   func() (dispatch.Stats, error) { return within(scrapeBound, s.dispatcher.Stats) },
+		Timings: func() (dispatch.Timings, error) { return within(scrapeBound, s.dispatcher.Timings) },
 	}
+}
+
+// scrapeBound is how long the dispatcher may take to give its figures.
+const scrapeBound = time.Second
+
+// within asks for something that may take only so long.
+func within[T any](bound time.Duration, ask func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	defer cancel()
+	return ask(ctx)
 }

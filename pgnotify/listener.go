@@ -68,6 +68,9 @@ func (l *Listener) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s := l.stats
+	if !s.Connected && !s.Since.IsZero() {
+		s.Outages += time.Since(s.Since)
+	}
 	s.Received = l.received.Load()
 	return s
 }
@@ -153,6 +156,7 @@ func (l *Listener) listening(conn *pgx.Conn, o *outage, pooled bool) {
 	if !first {
 		l.stats.Reconnects++
 		l.stats.LastGap = gap
+		l.stats.Outages += gap
 	}
 	l.mu.Unlock()
 

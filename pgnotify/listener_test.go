@@ -124,6 +124,9 @@ func TestListensAgainAfterItsBackendIsTerminated(t *testing.T) {
 	if !stats.Connected || stats.Reconnects != 1 || stats.LastGap <= 0 || stats.LastGap > 5*time.Second || !strings.Contains(stats.LastError, "57P01") {
 		t.Errorf("Stats() = %+v, want connected, 1 reconnect, a short gap and SQLSTATE 57P01", stats)
 	}
+	if stats.Outages != stats.LastGap {
+		t.Errorf("outages of %v in all, want the one gap of %v", stats.Outages, stats.LastGap)
+	}
 }
 
 func TestServerMayBeAbsentAtTheStartAndRestartLater(t *testing.T) {
@@ -137,6 +140,8 @@ func TestServerMayBeAbsentAtTheStartAndRestartLater(t *testing.T) {
 	}
 	if stats := l.Stats(); stats.Connected || stats.LastError == "" {
 		t.Errorf("Stats() = %+v, want not connected, with an error", stats)
+	} else if stats.Outages != 0 {
+		t.Errorf("outages of %v before the first connection, want none", stats.Outages)
 	}
 
 	cluster.Start(t)
@@ -149,7 +154,12 @@ func TestServerMayBeAbsentAtTheStartAndRestartLater(t *testing.T) {
 		t.Errorf("a late start was called a gap:\n%s", l.log)
 	}
 
-	cluster.Restart(t)
+	cluster.Stop(t)
+	l.log.await(t, saidLost, 1)
+	if stats := l.Stats(); stats.Outages <= 0 || stats.LastGap != 0 {
+		t.Errorf("outages of %v in all during the first, the last of %v, want that the present one counts", stats.Outages, stats.LastGap)
+	}
+	cluster.Start(t)
 	l.log.await(t, saidAgain, 1)
 	cluster.Exec(t, "NOTIFY jobs, 'second'")
 	if got := l.next(t).Payload; got != "second" {

@@ -10,6 +10,7 @@ type Stats struct {
 	Received   uint64        // notifications handed on
 	Reconnects uint64        // times it listened again after a loss
 	LastGap    time.Duration // the last time without LISTEN, in which notifications were lost; 0 when there was none
+	Outages    time.Duration // all such times together, the present one included
 	LastError  string        // one line, without conninfo and password; "" when nothing went wrong yet
 	SelfCheck  SelfCheck
 }

@@ -17,6 +17,20 @@ func readDocument(t *testing.T, name string) string {
 	return string(text)
 }
 
+// documents names everything that is written for people.
+func documents(t *testing.T) []string {
+	t.Helper()
+	names := []string{"README.md", "CONTRIBUTING.md"}
+	found, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no documents: %v", err)
+	}
+	for _, path := range found {
+		names = append(names, strings.TrimPrefix(path, "../"))
+	}
+	return names
+}
+
 func TestEveryKeyOfTheSampleIsInTheDocument(t *testing.T) {
 	t.Parallel()
 	document := readDocument(t, "docs/configuration.md")
@@ -47,11 +61,10 @@ func TestEveryKeyOfTheSampleIsInTheDocument(t *testing.T) {
 func TestFilesThatDocumentsNameAreThere(t *testing.T) {
 	t.Parallel()
 	named := regexp.MustCompile("(?:`|\\]\\()((?:\\.\\./)?(?:cgroups|cmd|control|daemon|docs|packaging|pgnotify|tests|workers)/[a-z_./]+\\.[a-z]+)")
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/configuration.md", "docs/messages.md"} {
+	count := 0
+	for _, document := range documents(t) {
 		found := named.FindAllStringSubmatch(readDocument(t, document), -1)
-		if len(found) == 0 {
-			t.Errorf("%s names no file", document)
-		}
+		count += len(found)
 		for _, m := range found {
 			path := strings.TrimPrefix(m[1], "../")
 			if _, err := os.Stat(filepath.Join("..", path)); err != nil {
@@ -59,13 +72,16 @@ func TestFilesThatDocumentsNameAreThere(t *testing.T) {
 			}
 		}
 	}
+	if count < 30 {
+		t.Errorf("only %d names of files were found", count)
+	}
 }
 
 func TestLinksToHeadingsLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([a-zA-Z_./-]*\.md)#([a-z0-9-]+)\)`)
 	found := 0
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/configuration.md", "docs/changing-over.md", "docs/messages.md"} {
+	for _, document := range documents(t) {
 		for _, m := range link.FindAllStringSubmatch(readDocument(t, document), -1) {
 			found++
 			target := filepath.Join(filepath.Dir(document), m[1])

@@ -38,7 +38,7 @@ var plan = map[string]room{
 	"workers/process":  {about: "one worker: frames, output, end", imports: []string{"workers", "workers/supervisor"}},
 	"control/commands": {about: "what each control command does", imports: []string{"daemon/dispatch", "daemon/message", "workers"}},
 	"daemon/metrics": {
-		about: "every metric, and their page", imports: []string{"daemon/dispatch", "workers", "pgnotify"},
+		about: "every metric, and their page", imports: []string{"daemon/dispatch", "daemon/message", "workers", "pgnotify"},
 		doors: []string{"github.com/prometheus/client_golang"},
 	},
 	"daemon/config/original": {

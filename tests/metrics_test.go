@@ -21,7 +21,13 @@ var metricsAddress = regexp.MustCompile(`address=(http://\S+)`)
 // metrics reads the page and returns the figures by their names with labels.
 func (d *daemon) metrics() map[string]float64 {
 	d.t.Helper()
-	resp, err := http.Get(metricsAddress.FindStringSubmatch(d.waitLog("metrics are served"))[1])
+	return d.figuresAt(metricsAddress.FindStringSubmatch(d.waitLog("metrics are served"))[1])
+}
+
+// figuresAt is metrics for another address.
+func (d *daemon) figuresAt(page string) map[string]float64 {
+	d.t.Helper()
+	resp, err := http.Get(page)
 	if err != nil {
 		d.t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ type fake struct {
 	submitted *message.Message
 	watch     chan<- dispatch.Ended
 	refuse    error
+	metrics   map[string]any
 }
 
 func (f *fake) Tasks(_ context.Context, filter dispatch.Filter) ([]dispatch.Entry, error) {
@@ -57,6 +58,7 @@ func (f *fake) Submit(_ context.Context, m *message.Message, watch chan<- dispat
 
 func (f *fake) Main() (received, controls uint64) { return 20, 8 }
 func (f *fake) Producers() map[string]any         { return map[string]any{"socket-producer": map[string]any{}} }
+func (f *fake) Metrics() map[string]any           { return f.metrics }
 func (f *fake) Supervisor() map[string]any        { return map[string]any{"isolation": "cgroup"} }
 
 func newTable(f *fake) *Table { return NewTable(f, fakePool{f}, f) }
@@ -156,6 +158,20 @@ func TestMainCountsAsTheOriginalDoes(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("main: -want +got\n%s", diff)
+	}
+}
+
+func TestMetricsTellsWhetherThereIsAPage(t *testing.T) {
+	t.Parallel()
+	page := map[string]any{"host": "localhost", "port": 8070}
+	for _, tt := range []struct{ page, want map[string]any }{
+		{nil, map[string]any{"enabled": false}},
+		{page, map[string]any{"enabled": true, "status": page}},
+	} {
+		got := newTable(&fake{metrics: tt.page}).Do(t.Context(), "metrics", Call{}).Reply
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("metrics: -want +got\n%s", diff)
+		}
 	}
 }
 

@@ -32,6 +32,8 @@ type Service interface {
 	Main() (received, control uint64)
 	// Producers describes the sources of messages, by name.
 	Producers() map[string]any
+	// Metrics describes the page for Prometheus; nil when there is none.
+	Metrics() map[string]any
 	// Supervisor describes the process that holds the workers.
 	Supervisor() map[string]any
 }
@@ -57,6 +59,7 @@ var table = map[string]command{
 	"alive":     alive,
 	"cancel":    cancel,
 	"main":      counters,
+	"metrics":   pageOfMetrics,
 	"producers": producers,
 	"run":       run,
 	"running":   running,

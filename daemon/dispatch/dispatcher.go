@@ -46,6 +46,7 @@ type Dispatcher struct {
 	alarm    *alarm
 	blocked  uint64 // how many tasks were ever blocked
 	counts   map[Outcome]uint64
+	timings  timings
 	stopping bool
 	told     int // what the runner was last told to wait
 	backlog  backlog
@@ -63,6 +64,7 @@ func New(r Runner, log *slog.Logger) *Dispatcher {
 		running:   map[uint64]*task{},
 		registry:  registry{},
 		counts:    map[Outcome]uint64{},
+		timings:   timings{byName: map[string]*Timing{}},
 	}
 }
 

@@ -81,6 +81,7 @@ func (d *Dispatcher) handOut() {
 		}
 		t.worker = worker
 		d.running[t.seq] = t
+		d.timings.began(t, d.now)
 		d.move(t, Running)
 	}
 }
@@ -118,6 +119,7 @@ func (d *Dispatcher) finished(e Ended) {
 			"seq", e.Seq, "worker", e.Worker, "outcome", e.Outcome, "err", e.Detail)
 		return
 	}
+	t.timing.Run.add(e.RunTime)
 	d.end(t, e)
 	d.settle(t.twins)
 }

@@ -17,6 +17,7 @@ type task struct {
 	since  time.Time // when it entered the state
 	worker int       // -1 unless it runs
 	place  node      // in the list of its state
+	timing *Timing   // of its name; nil before a worker has had it
 
 	twins     *twins // nil before the duplicates check
 	twin      node   // in twins.blocked

@@ -1,104 +1,80 @@
 package metrics
 
-import (
-	"github.com/prometheus/client_golang/prometheus"
+import "github.com/prometheus/client_golang/prometheus"
 
-	"dispatcherd/daemon/dispatch"
-	"dispatcherd/pgnotify"
-	"dispatcherd/workers"
-)
-
-// Sources is where the figures are asked for at each scrape.
-type Sources struct {
-	Received, Controls, Rejected func() uint64
-	Tasks                        func() (dispatch.Stats, error)
-	Pool                         func() workers.Stats
-	// Postgres is nil where it is not used.
-	Postgres func() pgnotify.Stats
+// series is one metric: a row of the page, and of docs/metrics.md.
+type series struct {
+	name, kind, help string
+	labels           []string
+	desc             *prometheus.Desc
 }
 
-// Collector pulls a snapshot of every part when it is scraped.
-type Collector struct {
-	from Sources
+func newSeries(kind, name, help string, labels []string) series {
+	return series{name, kind, help, labels, prometheus.NewDesc(name, help, labels, nil)}
 }
 
-var _ prometheus.Collector = (*Collector)(nil)
-
-func desc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
+func counter(name, help string, labels ...string) series {
+	return newSeries("counter", name, help, labels)
 }
 
-// Every metric that there is.
+func gauge(name, help string, labels ...string) series {
+	return newSeries("gauge", name, help, labels)
+}
+
+func histogram(name, help string, labels ...string) series {
+	return newSeries("histogram", name, help, labels)
+}
+
+func summary(name, help string, labels ...string) series {
+	return newSeries("summary", name, help, labels)
+}
+
+// The series of the Python original. Names, types and help are as they are there,
+// right or wrong, so that dashboards go on.
 var (
-	received = desc("dispatcher_messages_received_total", "Messages that were received, control requests included.")
-	controls = desc("dispatcher_control_messages_count_total", "Control requests that were received.")
-	rejected = desc("dispatcherd_messages_rejected_total", "Messages that were dropped because they were no message.")
-	accepted = desc("dispatcherd_tasks_accepted_total", "Tasks that were accepted.")
-	ended    = desc("dispatcherd_tasks_ended_total", "Tasks that have ended, by how they ended.", "outcome")
-	tasks    = desc("dispatcherd_tasks", "Tasks that have not ended, by state.", "state")
-	oldest   = desc("dispatcherd_oldest_queued_seconds", "How long the first task in the queue has waited for a worker.")
-	pool     = desc("dispatcherd_workers", "Workers, by state.", "state")
-	starts   = desc("dispatcherd_worker_starts_total", "Workers that were started, by whether they became ready.", "result")
-	listens  = desc("dispatcherd_postgres_connected", "1 while the daemon listens to Postgres, else 0.")
-	relisten = desc("dispatcherd_postgres_reconnects_total", "How often the daemon listened again after a loss.")
-	killed   = desc("dispatcherd_worker_kills_total", "Workers that were killed because they did not end in their grace.")
+	originalReceived = counter("dispatcher_messages_received_total", "Number of messages received by dispatchermain")
+	originalControls = counter("dispatcher_control_messages_count_total", "Number of control messages received.")
+	originalWorkers  = counter("dispatcher_worker_count_total", "Number of workers running.")
+	originalCreated  = gauge("dispatcher_worker_created_at", "Creation time of worker", "worker_index")
+	originalFinished = gauge("dispatcher_worker_finished_count", "Finished count of tasks by the worker", "worker_index")
+	originalStatus   = gauge("dispatcher_worker_status", "Status of worker.", "dispatcher_worker_status", "worker_index")
 )
 
-// outcomes are the values of the label outcome.
-var outcomes = []dispatch.Outcome{
-	dispatch.Succeeded, dispatch.Failed, dispatch.Cancelled, dispatch.TimedOut, dispatch.Died,
-	dispatch.Discarded, dispatch.Abandoned,
-}
+// Our own series.
+var (
+	rejected = counter("dispatcherd_messages_rejected_total", "Messages that were dropped because they were no message.")
 
-// Describe implements prometheus.Collector.
-func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{received, controls, rejected, accepted, ended, tasks, oldest, pool, starts, killed, listens, relisten} {
-		ch <- d
-	}
-}
+	chunks    = counter("dispatcherd_chunks_received_total", "Parts of messages that were received, bad ones included.")
+	joined    = counter("dispatcherd_chunked_messages_total", "Messages in parts that came to an end, by which: joined, failed, expired, or dropped for want of room.", "result")
+	partial   = gauge("dispatcherd_partial_messages", "Messages in parts of which some have not come.")
+	conflicts = counter("dispatcherd_chunk_conflicts_total", "Parts that named another total than the part before.")
 
-// Collect implements prometheus.Collector.
-func (c *Collector) Collect(ch chan<- prometheus.Metric) {
-	count := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
-	}
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	count(received, float64(c.from.Received()))
-	count(controls, float64(c.from.Controls()))
-	count(rejected, float64(c.from.Rejected()))
+	accepted = counter("dispatcherd_tasks_accepted_total", "Tasks that were accepted.")
+	tasks    = gauge("dispatcherd_tasks", "Tasks that have not ended, by state.", "state")
+	ended    = counter("dispatcherd_tasks_ended_total", "Tasks that have ended, by how they ended.", "outcome")
+	oldest   = gauge("dispatcherd_oldest_queued_seconds", "How long the first task in the queue has waited for a worker.")
+	waitTime = histogram("dispatcherd_task_wait_seconds", "How long tasks waited in the queue for a worker, by name.", "task")
+	runTime  = histogram("dispatcherd_task_run_seconds", "How long tasks ran in a worker, by name.", "task")
+	lateness = histogram("dispatcherd_publish_to_start_seconds", "How long after their time_pub, less their delay, tasks were given to a worker.")
 
-	if c.from.Postgres != nil {
-		s := c.from.Postgres()
-		connected := 0.0
-		if s.Connected {
-			connected = 1
-		}
-		gauge(listens, connected)
-		count(relisten, float64(s.Reconnects))
-	}
-	p := c.from.Pool()
-	for state, n := range map[workers.State]int{
-		workers.Starting: p.Starting, workers.Ready: p.Ready, workers.Busy: p.Busy, workers.Stopping: p.Stopping,
-	} {
-		gauge(pool, float64(n), string(state))
-	}
-	count(starts, float64(p.Started), "ready")
-	count(starts, float64(p.FailedStarts), "failed")
-	count(killed, float64(p.Killed))
+	pool    = gauge("dispatcherd_workers", "Workers, by state.", "state")
+	starts  = counter("dispatcherd_worker_starts_total", "Workers that were started, by whether they became ready.", "result")
+	retired = counter("dispatcherd_worker_retirements_total", "Workers that were replaced because of their age.")
+	killed  = counter("dispatcherd_worker_kills_total", "Workers that were killed because they did not end in their grace.")
 
-	t, err := c.from.Tasks()
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(tasks, err)
-		return
-	}
-	count(accepted, float64(t.Accepted))
-	for _, outcome := range outcomes {
-		count(ended, float64(t.Ended[outcome]), string(outcome))
-	}
-	for state, n := range map[string]int{"running": t.Running, "queued": t.Queued, "blocked": t.Blocked, "delayed": t.Delayed} {
-		gauge(tasks, float64(n), state)
-	}
-	gauge(oldest, t.OldestQueued.Seconds())
+	listens   = gauge("dispatcherd_postgres_connected", "1 while the daemon listens to Postgres, else 0.")
+	notified  = counter("dispatcherd_postgres_notifications_total", "Notifications that were received.")
+	relisten  = counter("dispatcherd_postgres_reconnects_total", "How often the daemon listened again after a loss.")
+	outage    = counter("dispatcherd_postgres_outage_seconds_total", "How long the daemon did not listen after it first did; what was notified meanwhile is lost.")
+	selfCheck = summary("dispatcherd_postgres_self_check_seconds", "How long checks of an idle connection to Postgres took.")
+	slowCheck = gauge("dispatcherd_postgres_self_check_max_seconds", "How long the slowest check of an idle connection to Postgres took.")
+)
+
+// table is every series that there is, in the order of the document.
+var table = []series{
+	originalReceived, originalControls, originalWorkers, originalCreated, originalFinished, originalStatus,
+	rejected, chunks, joined, partial, conflicts,
+	accepted, tasks, ended, oldest, waitTime, runTime, lateness,
+	pool, starts, retired, killed,
+	listens, notified, relisten, outage, selfCheck, slowCheck,
 }

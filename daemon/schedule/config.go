@@ -81,7 +81,22 @@ func (t Task) validate(key string) error {
 	if _, err := object(t.Message); err != nil {
 		errs = append(errs, fmt.Errorf("%s.message: %w", key, err))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return t.validateMessage(key)
+}
+
+// validateMessage refuses what could not be read as a task each time it is due.
+func (t Task) validateMessage(key string) error {
+	m, err := t.message("")
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s.message: %w", key, err)
+	case m.IsControl:
+		return fmt.Errorf("%s.message.control: must be left out, it makes the message a control request", key)
+	}
+	return nil
 }
 
 // atLeast refuses what is below a millisecond: TOML's bare numbers arrive as

@@ -51,6 +51,21 @@ func TestConfigBecomesMessages(t *testing.T) {
 	})
 }
 
+func TestOtherKeysOfTheMessagePassThrough(t *testing.T) {
+	t.Parallel()
+	m, err := Task{Task: "a", Args: []any{int64(1)}, Message: map[string]any{
+		"guid": "g", "bind": true, "callbacks": []any{map[string]any{"task": "b"}},
+		"uuid": "mine", "task": "other", "args": []any{int64(2)}, "timeout": int64(5),
+	}}.message("sch-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"args": [1], "bind": true, "callbacks": [{"task": "b"}], "guid": "g", "task": "a", "timeout": 5, "uuid": "sch-1"}`
+	if got := string(m.Body); got != want || m.Timeout != 5*time.Second {
+		t.Errorf("message is %s with a timeout of %v, want %s: the task's own options and the uuid come first", got, m.Timeout, want)
+	}
+}
+
 func TestEmptyArgumentsAreLeftOutAsPublishersDo(t *testing.T) {
 	t.Parallel()
 	given, err := Task{Task: "a", Args: []any{}, Kwargs: map[string]any{}}.message("u")
@@ -83,6 +98,9 @@ func TestValidateNamesKeyValueAndBound(t *testing.T) {
 		{"unknown mode", Config{OnStart: []Task{{Task: "a", OnDuplicate: "later"}}}, `on_start[0].on_duplicate: must be parallel, serial, discard or queue_one, got "later"`},
 		{"date", Config{OnStart: []Task{{Task: "a", Args: []any{[]any{time.Now()}}}}}, `on_start[0].args: must be written as a string where it is a date: JSON has no dates`},
 		{"no JSON", Config{OnStart: []Task{{Task: "a", Kwargs: map[string]any{"x": 1i}}}}, `on_start[0].kwargs: must be made of what JSON has, got a complex128`},
+		{"message that is no JSON", Config{OnStart: []Task{{Task: "a", Message: map[string]any{"x": time.Now()}}}}, `on_start[0].message: must be written as a string where it is a date: JSON has no dates`},
+		{"message with a timeout that is text", Config{OnStart: []Task{{Task: "a", Message: map[string]any{"timeout": "5"}}}}, `on_start[0].message: timeout: must be a number of seconds, got a string`},
+		{"control request", Config{OnStart: []Task{{Task: "a", Message: map[string]any{"control": "alive"}}}}, `on_start[0].message.control: must be left out, it makes the message a control request`},
 		{"several", Config{OnStart: []Task{{}}, Schedule: []Recurring{every("", 0)}}, "on_start[0].task: must be the name of a task, got nothing\n" +
 			"schedule[0].task: must be the name of a task, got nothing\n" +
 			`schedule[0].every: must be a duration with its unit, such as "30s", and at least 1ms, got 0s`},

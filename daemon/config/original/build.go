@@ -174,7 +174,7 @@ func isMerge(y *yaml.Node) bool {
 	return y.Kind == yaml.ScalarNode && y.Style&^yaml.TaggedStyle == 0 && y.Value == "<<"
 }
 
-var errTag = errors.New("must have no tag but !!str, !!int, !!float, !!bool, !!null, !!seq or !!map, and be quoted where it begins with !")
+var errTag = errors.New("must have no tag but !!str, !!int, !!float, !!bool, !!null, !!seq or !!map, and be quoted where it begins with an exclamation mark")
 
 // tag refuses a tag that makes something else of a list or a mapping.
 func (b *builder) tag(y *yaml.Node, key, want string) {

@@ -4,5 +4,6 @@
 // A text goes through four steps: syntax.go has it parsed, build.go makes a tree of it
 // (anchors, merge keys, duplicates), scalar.go says what each plain word is, and
 // translate.go walks the tree, section by section: brokers.go, producers.go, service.go,
-// worker.go.
+// worker.go. overlay.go gives the last word to our own section, and settings.go makes what
+// workers get.
 package original

@@ -19,9 +19,6 @@ func (t *Translation) service(f field) {
 		"max_workers":            t.misplaced(f, "max_workers"),
 		"task_settings":          t.ignored("is ignored, as the original ignores it: a timeout is given with @task or in the message, and nothing is tried again"),
 	}, notThere)
-	if f.kind == mapping && f.entry("pool_kwargs") == nil {
-		t.came("pool", Place{f.line, f.key})
-	}
 }
 
 func (t *Translation) poolKwargs(f field) {

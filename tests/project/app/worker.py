@@ -1,5 +1,6 @@
 """A worker class with every hook, for the tests."""
 
+import json
 import os
 
 from dispatcherd.worker.task import TaskWorker
@@ -21,3 +22,11 @@ class Worker(TaskWorker):
 
     def on_shutdown(self):
         self._note("on_shutdown")
+
+
+class Witness(TaskWorker):
+    """Writes down each message as it has arrived in the worker."""
+
+    def pre_task(self, message):
+        with open(os.environ["APP_HOOKS"], "a") as f:
+            f.write(json.dumps(message) + "\n")

@@ -1,0 +1,123 @@
+package dispatch
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// Bounds are the upper bounds of a Histogram's buckets. What is above the last
+// one is in a bucket of its own.
+var Bounds = [...]time.Duration{
+	time.Millisecond, 5 * time.Millisecond, 25 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour,
+}
+
+// Histogram counts times by their length.
+type Histogram struct {
+	Buckets [len(Bounds) + 1]uint64 // how many were at most the bound, and above the one before
+	Sum     time.Duration
+}
+
+func (h *Histogram) add(d time.Duration) {
+	d = max(d, 0)
+	i := 0
+	for i < len(Bounds) && d > Bounds[i] {
+		i++
+	}
+	h.Buckets[i]++
+	h.Sum += d
+}
+
+// Timing is how long the tasks of one name took.
+type Timing struct {
+	Wait Histogram // in the queue, for a worker
+	Run  Histogram // in a worker
+}
+
+const (
+	// timedNames bounds how many names have a Timing of their own: they are
+	// labels of metrics, and publishers may send any text for a name.
+	timedNames = 100
+	// longestTimedName is in bytes.
+	longestTimedName = 128
+	// OtherTasks is the name under which all others are timed.
+	OtherTasks = "other"
+)
+
+// timings is owned by the Run goroutine. A task meets its Timing once, when it
+// is given to a worker; from then on it has a pointer to it.
+type timings struct {
+	byName map[string]*Timing
+	late   Histogram // from publication, and the delay asked for, to the worker
+}
+
+// of finds the Timing for a task's name.
+func (t *timings) of(name string) *Timing {
+	if timing := t.byName[name]; timing != nil {
+		return timing
+	}
+	if len(t.byName) >= timedNames || !isLabel(name) {
+		name = OtherTasks
+	}
+	timing := t.byName[name]
+	if timing == nil {
+		timing = &Timing{}
+		t.byName[name] = timing
+	}
+	return timing
+}
+
+// began notes that a task was given to a worker, the first time it is.
+func (t *timings) began(task *task, now time.Time) {
+	if task.timing != nil {
+		return // it had been given to one that never began it
+	}
+	task.timing = t.of(task.message.Task)
+	task.timing.Wait.add(now.Sub(task.since))
+	if published := task.message.Published; published > 0 {
+		t.late.add(seconds(float64(now.UnixNano())/1e9-published) - task.message.Delay)
+	}
+}
+
+// seconds converts a number of seconds of any size.
+func seconds(s float64) time.Duration {
+	const most = 1e9 // 30 years: what is above tells of a wrong clock, and not how long
+	return time.Duration(min(max(s, -most), most) * float64(time.Second))
+}
+
+// isLabel says whether a name is short and dotted, as those of tasks are. The
+// text of a lambda is not: it may hold anything.
+func isLabel(name string) bool {
+	if len(name) > longestTimedName || !strings.Contains(name, ".") || strings.HasPrefix(name, "lambda") {
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool { return !inName(r) })
+}
+
+// inName says whether a character may be in the dotted name of a function;
+// qualified names hold <locals>.
+func inName(r rune) bool {
+	return r == '.' || r == '_' || r == '<' || r == '>' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+}
+
+// Timings is a snapshot of how long tasks took.
+type Timings struct {
+	ByName map[string]Timing
+	// Late is how long after their publication, and after the delay that they
+	// asked for, tasks were given to a worker. Only those that say when they were
+	// published are in it.
+	Late Histogram
+}
+
+// Timings asks the loop for a snapshot.
+func (d *Dispatcher) Timings(ctx context.Context) (Timings, error) {
+	var s Timings
+	err := d.ask(ctx, func() {
+		s = Timings{ByName: make(map[string]Timing, len(d.timings.byName)), Late: d.timings.late}
+		for name, timing := range d.timings.byName {
+			s.ByName[name] = *timing
+		}
+	})
+	return s, err
+}
