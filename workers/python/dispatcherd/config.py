@@ -90,7 +90,7 @@ class LazySettings:
         self._wrapped: Optional[DispatcherSettings] = None
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):  # copy and pickle ask for these
+        if name.startswith("_"):  # copy and pickle ask for these
             raise AttributeError(name)
         if self._wrapped is None:
             self._wrapped = settings_from_env()

@@ -113,8 +113,9 @@ def _worker(section: Table) -> Table:
     if section.get("class"):
         worker["worker_cls"] = section["class"]
     arguments = dict(section.get("kwargs", {}))
-    if "idle_timeout" in section:
-        arguments["idle_timeout"] = seconds(section["idle_timeout"], "worker.idle_timeout")
+    idle_timeout = seconds(section.get("idle_timeout", "0s"), "worker.idle_timeout")
+    if idle_timeout:
+        arguments["idle_timeout"] = idle_timeout
     if arguments:
         worker["worker_kwargs"] = arguments
     return worker

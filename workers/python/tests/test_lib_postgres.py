@@ -306,6 +306,14 @@ class Kept(PostgresCase):
         broker.close()
         self.wait_backends(0)
 
+    def test_a_program_can_close_what_its_thread_keeps(self):
+        self.submit()
+        self.assertEqual(len(self.backends()), 1)
+        pg_notify.close_connections()
+        self.wait_backends(0)
+        self.submit()
+        self.assertEqual(len(self.backends()), 1)
+
     def test_the_error_of_an_absent_server_reaches_the_publisher(self):
         settings = LazySettings()
         settings._wrapped = DispatcherSettings({"version": 2, "brokers": {"pg_notify": {
@@ -355,6 +363,14 @@ class Transactions(PostgresCase):
             connection.commit()
         self.assertEqual([json.loads(text)["index"] for text in self.heard(3)], [0, 1, 2])
 
+    def test_an_asynchronous_connection_is_refused(self):
+        async def submit():
+            async with await psycopg.AsyncConnection.connect(CONNINFO) as connection:
+                submit_task(job, settings=self.settings, connection=connection)
+
+        with self.assertRaises(TypeError):
+            asyncio.run(submit())
+
     def test_no_other_connection_is_made(self):
         with psycopg.connect(CONNINFO) as connection:
             self.both_ways(connection, "u")
@@ -375,8 +391,16 @@ class Listening(PostgresCase):
     def test_the_wait_ends_in_time(self):
         broker = self.broker(channels=["a"])
         self.assertEqual(list(broker.process_notify(timeout=0.05)), [])
-        found = list(broker.process_notify(lambda: broker.publish_message("a", "one"), timeout=0.3, max_messages=None))
+        found = list(broker.process_notify(lambda: broker.publish_message("a", "one"), timeout=2, max_messages=None))
         self.assertEqual(found, [("a", "one")])
+
+    def test_listening_in_a_transaction_is_warned_of(self):
+        with psycopg.connect(CONNINFO) as connection:
+            connection.execute("SELECT 1")
+            broker = pg_notify.Broker(sync_connection=connection, async_connection=object(), channels=["a"])
+            with self.assertLogs("dispatcherd.brokers.pg_notify", "WARNING") as logged:
+                list(broker.process_notify(timeout=0.01))
+        self.assertIn("in a transaction", logged.output[0])
 
     def test_what_the_application_listens_to_stays(self):
         with psycopg.connect(CONNINFO, autocommit=True) as connection:
@@ -414,8 +438,11 @@ class Listening(PostgresCase):
             async def ready():
                 self.observer.execute("SELECT pg_terminate_backend(%s)", (self.backends()[0],))
 
-            async for _ in broker.aprocess_notify(ready):
-                pass
+            try:
+                async for _ in broker.aprocess_notify(ready):
+                    pass
+            finally:
+                await broker.aclose()
 
         with self.assertRaises(psycopg.OperationalError):
             asyncio.run(asyncio.wait_for(serve(), PATIENCE))
@@ -445,8 +472,11 @@ class Listening(PostgresCase):
             broker = get_broker("pg_notify", self.section(
                 channels=[], max_connection_idle_seconds=0.05, max_self_check_message_age_seconds=0.05))
             broker.self_check_channel = "elsewhere"
-            async for _ in broker.aprocess_notify():
-                pass
+            try:
+                async for _ in broker.aprocess_notify():
+                    pass
+            finally:
+                await broker.aclose()
 
         with self.assertRaisesRegex(RuntimeError, "self-check"):
             asyncio.run(asyncio.wait_for(serve(), PATIENCE))
@@ -489,10 +519,10 @@ class Asking(PostgresCase):
     def test_those_that_came_by_the_deadline(self):
         for ask in (self.control().control_with_reply,
                     lambda *a, **k: asyncio.run(self.control().acontrol_with_reply(*a, **k))):
-            self.assertEqual(ask("alive", timeout=0.05), [])
+            self.assertEqual(ask("alive", timeout=1), [])
             self.heard()
             thread, _ = self.answer({"node_id": "a"}, "not JSON")
-            found = ask("alive", expected_replies=3, timeout=2)
+            found = ask("alive", expected_replies=3, timeout=3)
             thread.join()
             self.assertEqual(found, [{"node_id": "a"}, {"error": "JSON parse error", "original": "not JSON"}])
 
@@ -502,6 +532,14 @@ class Asking(PostgresCase):
         self.assertEqual([json.loads(text) for text in self.heard(2)],
                          [{"control": "cancel", "control_data": {"uuid": "u"}}, {"control": "cancel"}])
         self.wait_backends(0)
+
+    def test_a_channel_of_the_clients_own_wins(self):
+        control = Control("pg_notify", self.section(default_publish_channel="nobody"), queue=self.channel)
+        control.control("a")
+        asyncio.run(control.acontrol("b"))
+        control.control_with_reply("c", timeout=0.01)
+        asyncio.run(control.acontrol_with_reply("d", timeout=1))
+        self.assertEqual([json.loads(text)["control"] for text in self.heard(4)], ["a", "b", "c", "d"])
 
     def test_it_never_asks_itself(self):
         only = {"config": self.config, "channels": [self.channel]}
@@ -515,7 +553,6 @@ class Asking(PostgresCase):
                         lambda: asyncio.run(control.acontrol("alive"))):
                 with self.assertRaisesRegex(ValueError, "default_publish_channel"):
                     ask()
-        self.assertEqual(Control("pg_notify", only, queue="other")._request_channel(), "other")
 
     def test_replies_to_other_requests_are_dropped(self):
         with psycopg.connect(CONNINFO, autocommit=True) as connection:

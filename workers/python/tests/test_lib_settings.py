@@ -179,6 +179,7 @@ class Files(SettingsCase):
         self.assertEqual(settings.brokers, {"socket": {"socket_path": "/run/dispatcherd/dispatcherd.sock"}})
         self.assertEqual(settings.publish, {"default_control_broker": "socket"})
         self.assertEqual(settings.service["pool_kwargs"]["worker_max_lifetime_seconds"], 14400)
+        self.assertEqual(settings.worker, {})
 
     def test_without_a_toml_parser_the_error_names_one(self):
         with mock.patch.dict(sys.modules, {"tomllib": None, "tomli": None}):

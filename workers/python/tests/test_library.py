@@ -1,7 +1,10 @@
 """Marking tasks, finding them again, and the base of worker classes."""
 
 import enum
+import os
 import signal
+import sys
+import tempfile
 import unittest
 
 from dispatcherd import publish, registry, utils
@@ -67,6 +70,15 @@ class Marking(unittest.TestCase):
                 call()
         with self.assertRaises(ImportError):
             self.registry.get_method(__name__ + ".nosuch")
+
+    def test_what_an_import_marks_is_found(self):
+        with tempfile.TemporaryDirectory() as directory:
+            with open(os.path.join(directory, "marked_late.py"), "w", encoding="utf-8") as stream:
+                stream.write("from dispatcherd.publish import task\n@task(bind=True)\ndef job(binder): pass\n")
+            sys.path.insert(0, directory)
+            self.addCleanup(sys.path.remove, directory)
+            method = registry.registry.get_method("marked_late.job", allow_unregistered=False)
+        self.assertTrue(method.bind)
 
     def test_an_instance_is_refused(self):
         with self.assertRaises(registry.InvalidMethod):

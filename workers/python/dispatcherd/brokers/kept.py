@@ -6,9 +6,12 @@ import os
 import select
 import threading
 import weakref
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, List, Mapping
 
 import psycopg
+
+
+_inherited: List[psycopg.Connection[Any]] = []  # of a parent process; to let go of one would be a warning
 
 
 class _Kept:
@@ -46,6 +49,8 @@ def _close_in(pid: int, connection: psycopg.Connection[Any]) -> None:
     """Close a connection, but not the parent's from a child: the server would end it for both."""
     if os.getpid() == pid:
         connection.close()
+    else:
+        _inherited.append(connection)
 
 
 class KeptConnections(threading.local):
@@ -73,6 +78,11 @@ class KeptConnections(threading.local):
         kept = self._kept.pop(_key(config), None)
         if kept is not None:
             kept.close()
+
+    def close_all(self) -> None:
+        """Close all of the thread's connections."""
+        while self._kept:
+            self._kept.popitem()[1].close()
 
 
 def _key(config: Mapping[str, Any]) -> str:

@@ -61,6 +61,11 @@ async def acreate_connection(**config: Any) -> psycopg.AsyncConnection[Any]:
     return connection
 
 
+def close_connections() -> None:
+    """Close all connections that this thread keeps for publishing; the next publication makes a new one."""
+    _kept.close_all()
+
+
 class Broker(BrokerProtocol):
     """Sends by pg_notify() and receives by LISTEN.
 
@@ -160,7 +165,7 @@ class Broker(BrokerProtocol):
         """Return the connection to publish with: this process's and thread's own, alive as far as can be seen."""
         if self._listening is not None and self._listening_thread == threading.get_ident():
             return self._listening
-        if self._sync_connection is not None and not self._sync_connection.closed:
+        if self._sync_connection is not None and not getattr(self._sync_connection, "closed", False):
             return self._sync_connection
         if self._sync_connection_factory:
             self._sync_connection = _factory(self._sync_connection_factory)(**self._config)
@@ -189,8 +194,11 @@ class Broker(BrokerProtocol):
         """Send a message in the transaction of the caller's connection; return the channel.
 
         `connection` is one of psycopg, or any DB-API connection whose parameters are written %s,
-        such as Django's. The message arrives if and when the transaction commits.
+        such as Django's. The message arrives if and when the transaction commits. Raises TypeError
+        for an asynchronous connection.
         """
+        if isinstance(connection, psycopg.AsyncConnection):
+            raise TypeError("an asynchronous connection cannot be used here: its cursors must be awaited")
         channel = self.get_publish_channel(channel)
         self._send(connection, channel, split_message(message, max_bytes=self.max_message_bytes))
         return channel
@@ -211,6 +219,8 @@ class Broker(BrokerProtocol):
     ) -> Iterator[Tuple[Origin, str]]:
         """Listen, call back, and yield what arrives, for `timeout` seconds in all or `max_messages`."""
         connection = self._listening_connection()
+        if connection.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+            logger.warning("The connection is in a transaction: nothing is sent or arrives before that commits")
         try:
             for channel in self.channels:
                 connection.execute(self.get_listen_query(channel))
