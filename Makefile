@@ -10,7 +10,11 @@ BUILDVCS := $(shell git rev-parse --git-dir >/dev/null 2>&1 && echo auto || echo
 GO_FILES := $(shell find . -name '*.go' -not -path './build/*')
 PY_FILES := $(shell find workers/python -name '*.py')
 
-.PHONY: help build demo test lint unit python integration bench clean
+# The tests that have the unmodified Python original on the other side.
+INTEROP := ^($(shell sed -n 's/^func \(Test[A-Za-z0-9]*\).*/\1/p' tests/original_*_test.go tests/interop_*_test.go | paste -sd '|' -))$$
+INTEGRATION := DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go test -race -shuffle=on -count=1 -timeout 20m
+
+.PHONY: help build demo test lint unit python integration interop bench clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -27,9 +31,9 @@ demo: ## build, run tasks through the socket and, where there is a Postgres, thr
 	@tests/demo/run
 
 test: ## everything: lint, Go tests with the race detector, Python tests, integration
-	@tests/setup/need go gcc python3 venv postgres
+	@tests/setup/need go gcc python3 venv postgres pgbouncer
 	@$(MAKE) --no-print-directory lint $(VENV)/.done build
-	@$(MAKE) --no-print-directory unit python integration
+	@$(MAKE) --no-print-directory unit python integration interop
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l $(GO_FILES))" || { echo "gofmt has something to say of:"; gofmt -l $(GO_FILES); exit 1; }
@@ -43,8 +47,11 @@ python: $(VENV)/.done ## the Python tests, on every interpreter that is found
 	DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) tests/setup/every-python
 
 # -count=1: the go command does not know which programs these tests build and start.
-integration: build $(VENV)/.done ## the built programs with a real Postgres and the Python original
-	DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go test -race -shuffle=on -count=1 -timeout 20m ./tests/...
+integration: build $(VENV)/.done ## the built programs with a real Postgres
+	$(INTEGRATION) -skip '$(INTEROP)' ./tests/...
+
+interop: build $(VENV)/.done ## the Python original from PyPI as publisher, control client, dispatcherctl and library
+	$(INTEGRATION) -run '$(INTEROP)' ./tests
 
 bench: ## tasks per second and memory, the Python original and ours in turns
 	@tests/setup/need go python3 venv postgres

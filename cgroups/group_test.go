@@ -20,6 +20,25 @@ func TestNestedGroupsAreCounted(t *testing.T) {
 	}
 }
 
+func TestMemoryIsWhatTheKernelSays(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		files map[string]string
+		want  int64
+		ok    bool
+		fails bool
+	}{
+		{map[string]string{"memory.current": "123456789012\n"}, 123456789012, true, false},
+		{map[string]string{"cgroup.procs": ""}, 0, false, false},
+		{map[string]string{"memory.current": "much\n"}, 0, false, true},
+	} {
+		got, ok, err := fakeGroup(t, tt.files).Memory()
+		if got != tt.want || ok != tt.ok || (err != nil) != tt.fails {
+			t.Errorf("Memory() with %v = %d, %v, %v, want %d, %v", tt.files, got, ok, err, tt.want, tt.ok)
+		}
+	}
+}
+
 func TestKillIsOneWrite(t *testing.T) {
 	t.Parallel()
 	// The pid is one that must not be signalled: this test's own parent.

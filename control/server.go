@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/pprof"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -115,7 +116,11 @@ func (s *Server) Run(ctx context.Context) error {
 	s.accept(ctx, s.socket.listener, func(nc *net.UnixConn, peer Peer) {
 		c := newConn(s, nc, peer, strconv.FormatUint(s.nextID, 10))
 		s.nextID++
-		conns.Go(func() { c.serve(ctx, work) })
+		conns.Go(func() {
+			// The original calls it so in the reply to aio_tasks.
+			name := pprof.Labels(TaskLabel, "socket_client_task_"+c.id)
+			pprof.Do(ctx, name, func(ctx context.Context) { c.serve(ctx, work) })
+		})
 	})
 	grace := time.AfterFunc(s.limits.stopGrace, abandon)
 	conns.Wait()

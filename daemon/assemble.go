@@ -18,10 +18,10 @@ import (
 )
 
 // New builds the daemon of a configuration. level is the supervisor's log
-// level, as text.
-func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
+// level, as text; threshold is the one of log and may be changed while it runs.
+func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.Logger) *Daemon {
 	d := &Daemon{cfg: cfg, log: log}
-	s := &service{cfg: cfg}
+	s := &service{cfg: cfg, since: time.Now(), level: commands.NewLogLevel(threshold, log)}
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
 	child := &foreground{level: level, log: named("supervisor")}
@@ -34,7 +34,7 @@ func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
 	s.intake = newIntake(cfg.NodeID, cfg.ChunkMessageTimeout, s.dispatcher, named("intake"))
 	s.scheduler = schedule.New(cfg.Schedule, s.intake, named("schedule"))
 	table := commands.NewTable(s.dispatcher, s.pool, s)
-	run.commands, s.intake.commands = table, table
+	run.intake, s.intake.commands = s.intake, table
 	d.hurry = s.pool.Hurry
 
 	d.add("supervisor", child.holding(s.client.Run), 4*quick)
@@ -58,7 +58,7 @@ func New(cfg *config.Config, level string, log *slog.Logger) *Daemon {
 	d.add("intake", s.intake.run, quick)
 	d.add("scheduler", s.scheduler.Run, quick)
 	if pg != nil {
-		d.add("listener", func(ctx context.Context) error { return pg.Run(ctx, s.intake.handle) }, quick)
+		d.source("listener", s, pg)
 	}
 	return d
 }
@@ -67,16 +67,21 @@ func (d *Daemon) add(name string, run func(context.Context) error, bound time.Du
 	d.parts = append(d.parts, part{name: name, run: run, bound: bound})
 }
 
+// source adds what brings messages in.
+func (d *Daemon) source(name string, s *service, source Source) {
+	s.sources = append(s.sources, source)
+	d.add(name, func(ctx context.Context) error { return source.Run(ctx, s.intake.handle) }, quick)
+}
+
 // socket adds the control socket, which is still answered during a drain.
 func (d *Daemon) socket(s *service, log *slog.Logger) {
 	if d.cfg.Socket.Path == "" {
 		return
 	}
 	source := newSocketSource(d.cfg.Socket, log)
-	s.sources = append(s.sources, source)
 	// Before the metrics' door: it says best that another daemon is there already.
 	d.doors = append([]door{source.server}, d.doors...)
-	d.add("socket", func(ctx context.Context) error { return source.Run(ctx, s.intake.handle) }, quick)
+	d.source("socket", s, source)
 }
 
 // addPostgres makes the source that listens to Postgres, nil where none is
@@ -85,8 +90,7 @@ func (s *service) addPostgres(log *slog.Logger) *postgresSource {
 	if s.cfg.PgNotify == nil {
 		return nil
 	}
-	source := newPostgresSource(*s.cfg.PgNotify, log)
-	s.sources = append(s.sources, source)
+	source := newPostgresSource(*s.cfg.PgNotify, s.cfg.PgNotifyControl, log)
 	s.postgres = source.listener.Stats
 	return source
 }

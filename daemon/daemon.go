@@ -3,9 +3,11 @@ package daemon
 import (
 	"context"
 	"log/slog"
+	"runtime/pprof"
 	"sync"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/daemon/config"
 )
 
@@ -30,7 +32,12 @@ type door interface {
 // Run starts the parts and stops them, in reverse order, when ctx ends or one
 // of them fails. Each value on hurry shortens the wait for running tasks. The
 // error is nil after an orderly stop.
-func (d *Daemon) Run(ctx context.Context, hurry <-chan struct{}) error {
+func (d *Daemon) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
+	pprof.Do(ctx, pprof.Labels(control.TaskLabel, mainTask), func(ctx context.Context) { err = d.run(ctx, hurry) })
+	return err
+}
+
+func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 	if err := d.open(); err != nil {
 		return err
 	}

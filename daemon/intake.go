@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
@@ -64,8 +65,7 @@ func (in *intake) handle(ctx context.Context, i Incoming) {
 		return
 	}
 	if m.IsControl {
-		in.received.Add(1)
-		in.control(ctx, i, m)
+		in.request(ctx, i, m)
 		return
 	}
 	if err := in.submit(m, i.Channel, nil); err != nil {
@@ -101,49 +101,36 @@ func (in *intake) submit(m *message.Message, channel string, watch chan<- dispat
 	if in.stopping.Load() {
 		return errStopping
 	}
-	n := in.received.Add(1) - 1
-	uuid := ""
-	if !m.HasUUID {
-		uuid = fmt.Sprintf("internal-%d", n)
-	}
-	m.SetLabels(uuid, channel)
+	in.label(m, channel, in.received.Add(1)-1)
 	if m.Bare {
 		in.log.Debug("message is not JSON and is taken for the name of a task", "channel", channel, "uuid", m.UUID)
 	}
 	return in.dispatcher.Submit(m, watch)
 }
 
-// Submit takes a task that comes from inside.
-func (in *intake) Submit(_ context.Context, m *message.Message) error {
-	return in.submit(m, "", nil)
+// label gives the message, before which n were received, its channel, and a uuid if it
+// has none.
+func (in *intake) label(m *message.Message, channel string, n uint64) {
+	uuid := ""
+	if !m.HasUUID {
+		uuid = fmt.Sprintf("internal-%d", n)
+	}
+	m.SetLabels(uuid, channel)
 }
 
-// control carries out a control request and sends its reply, if one is wanted.
-func (in *intake) control(ctx context.Context, i Incoming, m *message.Message) {
-	in.controls.Add(1)
-	if i.Peer != nil {
-		in.log.Debug("control request", "command", m.Control, "peer", i.Peer.String())
+// Submit takes a message that comes from inside.
+func (in *intake) Submit(ctx context.Context, m *message.Message) error {
+	return in.take(ctx, m, nil)
+}
+
+// take takes a task that comes from inside, or a control request, whose reply goes nowhere.
+func (in *intake) take(ctx context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
+	if !m.IsControl {
+		return in.submit(m, "", watch)
 	}
-	answer := in.commands.Do(ctx, m.Control, commands.Call{Data: m.ControlData, Wait: m.Wait})
-	if m.ReplyTo == "" {
-		if text, ok := answer.Reply["error"]; ok {
-			in.log.Warn("control request without reply_to was not carried out", "command", m.Control, "channel", i.Channel, "err", text)
-		}
-		return
-	}
-	in.reply(ctx, i, m, answer.Reply)
-	if answer.Ended == nil {
-		return
-	}
-	release := i.Hold()
-	in.later(func() {
-		defer release()
-		select {
-		case e := <-answer.Ended:
-			in.reply(ctx, i, m, commands.Ended(e))
-		case <-ctx.Done():
-		}
-	})
+	m.ReplyTo = ""
+	in.request(ctx, Incoming{Access: control.FullAccess}, m)
+	return nil
 }
 
 // later sends a reply that may have to wait for the end of a task. When no task
@@ -156,13 +143,6 @@ func (in *intake) later(send func()) {
 		return
 	}
 	in.waiters.Go(send)
-}
-
-func (in *intake) reply(ctx context.Context, i Incoming, m *message.Message, reply map[string]any) {
-	reply["node_id"] = in.nodeID
-	if err := i.Reply(ctx, m.ReplyTo, message.Encode(reply)); err != nil {
-		in.log.Warn("reply could not be sent", "command", m.Control, "channel", i.Channel, "err", err)
-	}
 }
 
 // awaitReplies holds the way back open until those who wait for the end of a

@@ -11,7 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/control/commands"
+	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
 	"dispatcherd/workers"
@@ -21,8 +23,27 @@ import (
 // that everything accepted can be looked at.
 type desk struct {
 	*intake
-	t   *testing.T
-	log *bytes.Buffer
+	t      *testing.T
+	log    *lockedBuffer
+	access control.Access
+}
+
+// lockedBuffer is a log that several goroutines may write to.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 type busyRunner struct{}
@@ -32,25 +53,26 @@ func (busyRunner) Waiting(int)                                           {}
 func (busyRunner) Cancel(uint64)                                         {}
 
 // nobody is the service behind the commands of a desk.
-type nobody struct{ *intake }
+type nobody struct{ *service }
 
-func (n nobody) Submit(_ context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
-	return n.submit(m, "", watch)
-}
 func (nobody) Main() (received, controls uint64) { return 0, 0 }
 func (nobody) Producers() map[string]any         { return nil }
 func (nobody) Metrics() map[string]any           { return nil }
 func (nobody) Supervisor() map[string]any        { return nil }
 func (nobody) Workers() []workers.Info           { return nil }
 func (nobody) Stats() workers.Stats              { return workers.Stats{} }
+func (nobody) Memory(context.Context) (commands.Memory, error) {
+	return commands.Memory{}, nil
+}
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	log := &bytes.Buffer{}
+	log := &lockedBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	d := dispatch.New(busyRunner{}, slog.New(slog.DiscardHandler))
 	in := newIntake("node", time.Minute, d, logger)
-	in.commands = commands.NewTable(d, nobody{in}, nobody{in})
+	behind := nobody{&service{cfg: &config.Config{}, intake: in, level: commands.NewLogLevel(&slog.LevelVar{}, logger)}}
+	in.commands = commands.NewTable(d, behind, behind)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -63,14 +85,14 @@ func newDesk(t *testing.T) *desk {
 		running.Wait()
 		in.waiters.Wait()
 	})
-	return &desk{intake: in, t: t, log: log}
+	return &desk{intake: in, t: t, log: log, access: control.FullAccess}
 }
 
 // bring hands a payload in and returns what was replied.
 func (d *desk) bring(payload string) (replies []string) {
 	d.t.Helper()
 	d.handle(d.t.Context(), Incoming{
-		Payload: []byte(payload), Channel: "c",
+		Payload: []byte(payload), Channel: "c", Access: d.access, AccessKey: "the.key",
 		Reply: func(_ context.Context, _ string, text []byte) error {
 			replies = append(replies, string(text))
 			return nil

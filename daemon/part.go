@@ -5,8 +5,35 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/pprof"
 	"time"
+
+	"dispatcherd/control"
 )
+
+// mainTask is what the original calls the task that runs the others.
+const mainTask = "dispatcherd_service_main"
+
+// counterparts are the original's names for those of its asyncio tasks that do what our
+// parts do: programs look for them in the reply to aio_tasks.
+var counterparts = map[string]string{
+	"runner":     "results_task",
+	"pool":       "management_task",
+	"dispatcher": "delayed_task_runner",
+	"scheduler":  "ScheduledProducer",
+	"metrics":    "metrics_server",
+	"socket":     "dispatcherd.brokers.socket_production",
+	"listener":   "dispatcherd.brokers.pg_notify_production",
+}
+
+// goroutineName labels the goroutine of a part.
+func goroutineName(part string) pprof.LabelSet {
+	name, ok := counterparts[part]
+	if !ok {
+		name = part
+	}
+	return pprof.Labels(control.TaskLabel, name)
+}
 
 // part is one running piece of the daemon.
 type part struct {
@@ -46,7 +73,7 @@ func (c *crew) start(ctx context.Context, p part) {
 	c.parts = append(c.parts, s)
 	go func() {
 		defer close(s.done)
-		s.err = p.run(own)
+		pprof.Do(own, goroutineName(p.name), func(own context.Context) { s.err = p.run(own) })
 		if own.Err() == nil {
 			c.failed <- s
 		}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/daemon/message"
 	"dispatcherd/pgnotify"
 )
@@ -23,6 +24,7 @@ type postgresSource struct {
 	listener  *pgnotify.Listener
 	publisher *pgnotify.Publisher
 	replies   chan reply
+	access    control.Access
 	log       *slog.Logger
 	since     time.Time
 }
@@ -35,11 +37,12 @@ type reply struct {
 
 var _ Source = (*postgresSource)(nil)
 
-func newPostgresSource(cfg pgnotify.Config, log *slog.Logger) *postgresSource {
+func newPostgresSource(cfg pgnotify.Config, access control.Access, log *slog.Logger) *postgresSource {
 	return &postgresSource{
 		listener:  pgnotify.NewListener(cfg, log),
 		publisher: pgnotify.NewPublisher(cfg, log),
 		replies:   make(chan reply, 256),
+		access:    access,
 		log:       log,
 		since:     time.Now(),
 	}
@@ -52,6 +55,7 @@ func (s *postgresSource) Run(ctx context.Context, handle func(context.Context, I
 		// A reply may be due after the listening has ended.
 		handle(context.WithoutCancel(ctx), Incoming{
 			Payload: []byte(n.Payload), Channel: n.Channel, Reply: s.reply,
+			Access: s.access, AccessKey: "brokers.pg_notify.control",
 			Hold: func() func() { return func() {} }, // a channel stays open
 		})
 	})

@@ -6,13 +6,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/pgnotify"
 )
 
 func TestReplyOverPostgresWaitsForRoom(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newPostgresSource(pgnotify.DefaultConfig(), slog.New(slog.DiscardHandler))
+		s := newPostgresSource(pgnotify.DefaultConfig(), control.ReadOnly, slog.New(slog.DiscardHandler))
 		for len(s.replies) < cap(s.replies) {
 			if err := s.reply(t.Context(), "there", nil); err != nil {
 				t.Fatal(err)

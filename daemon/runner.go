@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -19,7 +20,7 @@ const controlBound = 10 * time.Second
 type runner struct {
 	pool       *workers.Pool
 	dispatcher *dispatch.Dispatcher // set before run
-	commands   *commands.Table      // set before run
+	intake     *intake              // set before run
 	log        *slog.Logger
 }
 
@@ -63,8 +64,12 @@ func (r *runner) run(ctx context.Context) error {
 func (r *runner) control(ctx context.Context, e workers.Event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlBound)
 	defer cancel()
-	answer := r.commands.Do(ctx, e.Command, commands.Call{Data: e.Data})
-	if err := r.pool.Reply(e.Worker, e.Request, message.Encode(answer.Reply)); err != nil {
+	answer := r.intake.carryOut(ctx, e.Command, commands.Call{Data: e.Data})
+	if answer.BadData {
+		// The first words are all that the original says.
+		answer.Reply["error"] = fmt.Sprintf("Failed to run control task: %s", answer.Reply["error"])
+	}
+	if err := r.pool.Reply(e.Worker, e.Request, message.Encode(answer.Object())); err != nil {
 		r.log.Warn("a task's control request could not be answered", "worker", e.Worker, "command", e.Command, "err", err)
 	}
 }

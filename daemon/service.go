@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"dispatcherd/control/commands"
@@ -26,15 +27,35 @@ type service struct {
 	scheduler  *schedule.Scheduler
 	sources    []Source
 	postgres   func() pgnotify.Stats // nil without Postgres
-	metrics    *metrics.Server       // nil without metrics
+	level      *commands.LogLevel
+	since      time.Time
+	submitted  atomic.Uint64   // by control request
+	metrics    *metrics.Server // nil without metrics
 }
 
 var _ commands.Service = (*service)(nil)
 
-// Submit takes a task that a control request brings.
-func (s *service) Submit(_ context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
-	return s.intake.submit(m, "", watch)
+// Submit takes a task that a control request brings, or another control request, whose
+// reply goes nowhere.
+func (s *service) Submit(ctx context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
+	err := s.intake.take(ctx, m, watch)
+	if err == nil {
+		s.submitted.Add(1)
+	}
+	return err
 }
+
+// RunEnabled says whether there is a control producer.
+func (s *service) RunEnabled() bool { return !s.cfg.RefuseRun }
+
+// LogLevel is what the daemon logs.
+func (s *service) LogLevel() *commands.LogLevel { return s.level }
+
+// Notes are those of the configuration.
+func (s *service) Notes() []string { return s.cfg.Notes }
+
+// Chunks shows the messages that came in parts.
+func (s *service) Chunks() (message.ChunkStats, []message.Partial) { return s.intake.chunks() }
 
 // Main returns the counters of messages.
 func (s *service) Main() (received, control uint64) {
@@ -53,6 +74,11 @@ func (s *service) Producers() map[string]any {
 	}
 	if len(s.cfg.Schedule.OnStart) > 0 {
 		all["on-start-producer"] = map[string]any{"produced_count": made.OnStart, "uptime_seconds": made.Uptime.Seconds()}
+	}
+	if s.RunEnabled() {
+		all["control-producer"] = map[string]any{
+			"produced_count": s.submitted.Load(), "uptime_seconds": time.Since(s.since).Seconds(),
+		}
 	}
 	return all
 }

@@ -32,7 +32,7 @@ func (s *socketSource) Run(ctx context.Context, handle func(context.Context, Inc
 
 func (s *socketSource) receive(ctx context.Context, payload []byte, channel string, peer control.Peer, reply control.Reply) {
 	s.handle(ctx, Incoming{
-		Payload: payload, Channel: channel, Peer: &peer,
+		Payload: payload, Channel: channel, Peer: &peer, Access: control.FullAccess,
 		// The answer goes to the connection that asked: reply_to says only that one is wanted.
 		Reply: func(ctx context.Context, _ string, text []byte) error { return reply(ctx, text) },
 		Hold:  func() func() { return control.Hold(ctx) },

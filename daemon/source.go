@@ -12,6 +12,10 @@ type Incoming struct {
 	Channel string
 	// Peer is who sent it; nil when the source cannot know.
 	Peer *control.Peer
+	// Access is what a control request may ask for that comes this way, AccessKey the
+	// option that says so; "" where there is none.
+	Access    control.Access
+	AccessKey string
 	// Reply answers a request whose reply_to is set. It may be called later and
 	// more than once.
 	Reply func(ctx context.Context, replyTo string, text []byte) error

@@ -24,16 +24,20 @@ func connect(ctx context.Context, cfg Config) (*pgx.Conn, error) {
 	if parsed.ConnectTimeout == 0 {
 		parsed.ConnectTimeout = cfg.ConnectTimeout
 	}
-	return pgx.ConnectConfig(ctx, parsed)
+	conn, err := pgx.ConnectConfig(ctx, parsed)
+	if open := openPassfile(cfg.Conninfo); err != nil && open != "" && parsed.Password == "" {
+		return nil, fmt.Errorf("%w; the password file %s is not used: nobody but its owner may read it (0600)", plain(err), open)
+	}
+	return conn, err
 }
 
-// listen registers all channels and has the server confirm that. It tells whether a pooler is in between.
-func listen(ctx context.Context, conn *pgx.Conn, cfg Config) (pooled bool, err error) {
+// listen registers all channels and has the server confirm that.
+func listen(ctx context.Context, conn *pgx.Conn, cfg Config) error {
 	ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
 	defer cancel()
 	for _, channel := range cfg.Channels {
 		if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
-			return false, fmt.Errorf("listen on %q: %w", channel, err)
+			return fmt.Errorf("listen on %q: %w", channel, err)
 		}
 	}
 	return checkListening(ctx, conn, cfg.Channels)
@@ -41,20 +45,19 @@ func listen(ctx context.Context, conn *pgx.Conn, cfg Config) (pooled bool, err e
 
 // checkListening asks the server whether this session still listens to all channels: a round trip
 // that a broken connection fails, and so does a session that is no longer ours, as behind a pooler
-// that hands out another one for each transaction. A pooler in front is told by the process id: it
-// answers the connection with an id of its own making.
-func checkListening(ctx context.Context, conn *pgx.Conn, channels []string) (pooled bool, err error) {
+// that hands out another one for each transaction.
+func checkListening(ctx context.Context, conn *pgx.Conn, channels []string) error {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	const query = `SELECT pg_backend_pid(), count(DISTINCT name) FROM pg_listening_channels() AS name WHERE name = ANY($1)`
-	var pid, found int
-	if err := conn.QueryRow(ctx, query, channels).Scan(&pid, &found); err != nil {
-		return false, fmt.Errorf("check that it listens: %w", err)
+	const query = `SELECT count(DISTINCT name) FROM pg_listening_channels() AS name WHERE name = ANY($1)`
+	var found int
+	if err := conn.QueryRow(ctx, query, channels).Scan(&found); err != nil {
+		return fmt.Errorf("check that it listens: %w", err)
 	}
 	if found < len(channels) {
-		return false, fmt.Errorf("the session listens to %d of its %d channels: UNLISTEN, or a connection pooler in transaction mode", found, len(channels))
+		return fmt.Errorf("the session listens to %d of its %d channels: UNLISTEN, or a connection pooler in transaction mode", found, len(channels))
 	}
-	return pid != int(conn.PgConn().PID()), nil
+	return nil
 }
 
 // hangUp closes a connection in any state. It has a context of its own, since the caller's has

@@ -65,13 +65,13 @@ func TestListenIsConfirmedByTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hangUp(conn)
-	if _, err := checkListening(t.Context(), conn, cfg.Channels); err == nil {
+	if err := checkListening(t.Context(), conn, cfg.Channels); err == nil {
 		t.Error("a connection without LISTEN passes the check")
 	}
-	if _, err := listen(t.Context(), conn, cfg); err != nil {
+	if err := listen(t.Context(), conn, cfg); err != nil {
 		t.Errorf("listen = %v, want nil", err)
 	}
-	if _, err := checkListening(t.Context(), conn, cfg.Channels); err != nil {
+	if err := checkListening(t.Context(), conn, cfg.Channels); err != nil {
 		t.Errorf("check after LISTEN = %v, want nil", err)
 	}
 }

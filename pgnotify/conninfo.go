@@ -17,6 +17,9 @@ func parseConninfo(conninfo string) (*pgx.ConnConfig, error) {
 		return nil, errors.New("must be a URL in which only the host has an @ before it (write %40 for one in a name or a password)")
 	}
 	parsed, err := pgx.ParseConfig(conninfo)
+	if err == nil && openPassfile(conninfo) != "" {
+		parsed, err = pgx.ParseConfig(withoutPassfile(conninfo))
+	}
 	if err != nil {
 		return nil, parseProblem(err)
 	}
@@ -28,6 +31,10 @@ func parseConninfo(conninfo string) (*pgx.ConnConfig, error) {
 	dialer := params.dialer
 	dialer.Timeout = parsed.ConnectTimeout
 	parsed.DialFunc = dialer.DialContext
+	if parsed.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement {
+		// A pooler that hands out another session for each transaction knows no prepared statements.
+		parsed.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
 	return parsed, nil
 }
 

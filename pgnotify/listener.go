@@ -81,7 +81,10 @@ func (l *Listener) connect(ctx context.Context) (conn *pgx.Conn, pooled bool, er
 	if err != nil {
 		return nil, false, err
 	}
-	if pooled, err = listen(ctx, conn, l.cfg); err != nil {
+	if pooled, err = findPooler(ctx, conn, l.cfg); err == nil {
+		err = listen(ctx, conn, l.cfg)
+	}
+	if err != nil {
 		hangUp(conn)
 		return nil, false, err
 	}
@@ -133,7 +136,7 @@ func (l *Listener) receive(
 // check asks the server whether the connection still listens, and keeps how long that took.
 func (l *Listener) check(ctx context.Context, conn *pgx.Conn) error {
 	start := time.Now()
-	if _, err := checkListening(ctx, conn, l.cfg.Channels); err != nil {
+	if err := checkListening(ctx, conn, l.cfg.Channels); err != nil {
 		return err
 	}
 	took := time.Since(start)

@@ -74,8 +74,8 @@ func TestMistakesOnTheCommandLineAreOneLineAndCode2(t *testing.T) {
 		{[]string{"--no-such-flag"}, "unknown flag: --no-such-flag"},
 		{[]string{"--config"}, "flag needs an argument: --config"},
 		{[]string{"serve"}, `unknown argument "serve"`},
-		{[]string{"--log-level", "bogus", "--check"}, `--log-level must be debug, info, warning or error, got "bogus"`},
-		{[]string{"supervisor", "--log-level", "bogus"}, `--log-level must be debug, info, warning or error, got "bogus"`},
+		{[]string{"--log-level", "bogus", "--check"}, `--log-level must be debug, info, warning, error or critical, got "bogus"`},
+		{[]string{"supervisor", "--log-level", "bogus"}, `--log-level must be debug, info, warning, error or critical, got "bogus"`},
 		{[]string{"supervisor", "more"}, `unknown argument "more"`},
 		{[]string{"supervisor", "--listen-fd", "-1"}, `invalid argument "-1" for "--listen-fd" flag: strconv.ParseUint: parsing "-1": invalid syntax`},
 	} {

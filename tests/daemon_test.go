@@ -30,8 +30,10 @@ type daemon struct {
 
 	// What follows may be changed before run.
 	program string
-	config  string // its --config
+	args    []string // nil: those that every test gives
+	config  string   // its --config
 	attr    syscall.SysProcAttr
+	stdout  io.Writer  // nil: nowhere
 	stderr  io.Writer  // nil: log
 	files   []*os.File // that it finds open
 
@@ -107,9 +109,12 @@ func prepare(t *testing.T, toml string) *daemon {
 // run starts the process.
 func (d *daemon) run(env ...string) {
 	d.t.Helper()
-	d.cmd = exec.Command(d.program, "--config", d.config, "--log-level", "debug")
+	if d.args == nil {
+		d.args = []string{"--config", d.config, "--log-level", "debug"}
+	}
+	d.cmd = exec.Command(d.program, d.args...)
 	d.cmd.Dir = d.dir
-	d.cmd.Stderr = d.log
+	d.cmd.Stdout, d.cmd.Stderr = d.stdout, d.log
 	if d.stderr != nil {
 		d.cmd.Stderr = d.stderr
 	}

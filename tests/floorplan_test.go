@@ -36,7 +36,7 @@ var plan = map[string]room{
 	"workers/workerstest": {about: "what the pool relies on in a process, as test cases", imports: []string{"workers"}},
 
 	"workers/process":  {about: "one worker: frames, output, end", imports: []string{"workers", "workers/supervisor"}},
-	"control/commands": {about: "what each control command does", imports: []string{"daemon/dispatch", "daemon/message", "workers"}},
+	"control/commands": {about: "what each control command does", imports: []string{"control", "daemon/dispatch", "daemon/message", "workers"}},
 	"daemon/metrics": {
 		about: "every metric, and their page", imports: []string{"daemon/dispatch", "daemon/message", "workers", "pgnotify"},
 		doors: []string{"github.com/prometheus/client_golang"},
@@ -57,7 +57,7 @@ var plan = map[string]room{
 	}},
 
 	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"daemon", "daemon/config", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
-	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra", "go.yaml.in/yaml/v3"}},
+	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra"}},
 }
 
 // Only tests import these.

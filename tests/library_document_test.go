@@ -12,8 +12,8 @@ import (
 	"dispatcherd/tests/postgres"
 )
 
-// examples are the code blocks of a document in one language, in order.
-func examples(t *testing.T, document, language string) (blocks []string) {
+// codeBlocks are the code blocks of a document in one language, in order.
+func codeBlocks(t *testing.T, document, language string) (blocks []string) {
 	t.Helper()
 	fence := regexp.MustCompile("(?ms)^```" + language + "\n(.*?)^```$")
 	for _, m := range fence.FindAllStringSubmatch(readDocument(t, document), -1) {
@@ -34,7 +34,7 @@ func TestExamplesOfThePythonDocument(t *testing.T) {
 	here := strings.NewReplacer("dbname=shop", db.ConnInfo(), "/srv/shop", srv, "/run/dispatcherd/dispatcherd.sock", "d.sock",
 		"/etc/dispatcherd/dispatcherd.toml", "dispatcherd.toml")
 	var program strings.Builder
-	for _, block := range examples(t, "docs/python.md", "python") {
+	for _, block := range codeBlocks(t, "docs/python.md", "python") {
 		if name, found := strings.CutPrefix(block, "# shop/tasks.py\n"); found {
 			if err := os.MkdirAll(filepath.Join(srv, "shop"), 0o755); err != nil {
 				t.Fatal(err)
@@ -46,7 +46,7 @@ func TestExamplesOfThePythonDocument(t *testing.T) {
 		}
 		program.WriteString(here.Replace(block))
 	}
-	d := start(t, here.Replace(examples(t, "docs/python.md", "toml")[0]))
+	d := start(t, here.Replace(codeBlocks(t, "docs/python.md", "toml")[0]))
 	d.waitLog(lineListening)
 
 	cmd := exec.CommandContext(t.Context(), virtual(t), "-B", "-c", program.String())

@@ -103,7 +103,18 @@ func wantWorkers(t *testing.T, reply map[string]any) {
 
 func (d *daemon) wantMain(t *testing.T, reply map[string]any) {
 	wantKeys(t, reply, "received_count", "control_count", "pid", "pool", "node_id")
-	wantKeys(t, reply["pool"], "next_worker_id", "finished_count", "canceled_count", "retirement_count")
+	wantKeys(t, reply["pool"], "next_worker_id", "finished_count", "canceled_count", "retirement_count",
+		"worker_ct", "running_ct", "active_task_ct", "usage")
+	pool, _ := reply["pool"].(map[string]any)
+	usage := map[string]any{
+		"count": 1.0, "top5": map[string]any{"1": "blocked"},
+		"near_worker_ct": map[string]any{"1": "blocked", "2": "absent", "3": "absent"},
+	}
+	for key, want := range map[string]any{"worker_ct": 1.0, "running_ct": 1.0, "active_task_ct": 2.0, "usage": usage} {
+		if diff := cmp.Diff(want, pool[key]); diff != "" {
+			t.Errorf("%s with one task running and one queued (-want +got):\n%s", key, diff)
+		}
+	}
 	if reply["pid"] != float64(d.pid()) {
 		t.Errorf("pid is %v, want the daemon's, %d", reply["pid"], d.pid())
 	}
@@ -115,7 +126,7 @@ func (d *daemon) wantMain(t *testing.T, reply map[string]any) {
 }
 
 func wantProducers(t *testing.T, reply map[string]any) {
-	wantKeys(t, reply, "pg_notify-producer", "socket-producer", "node_id")
+	wantKeys(t, reply, "pg_notify-producer", "socket-producer", "control-producer", "node_id")
 	for _, name := range []string{"pg_notify-producer", "socket-producer"} {
 		producer, _ := reply[name].(map[string]any)
 		for _, key := range []string{"produced_count", "uptime_seconds", "recycle_count"} {
@@ -132,7 +143,7 @@ func wantStatus(t *testing.T, reply map[string]any) {
 	for command, check := range map[string]func(*testing.T, any){
 		"running":   func(t *testing.T, v any) { wantKeys(t, v, "worker-0", "blocked-0", "queued-0", "delayed-0") },
 		"workers":   func(t *testing.T, v any) { wantKeys(t, v, "worker-0") },
-		"producers": func(t *testing.T, v any) { wantKeys(t, v, "pg_notify-producer", "socket-producer") },
+		"producers": func(t *testing.T, v any) { wantKeys(t, v, "pg_notify-producer", "socket-producer", "control-producer") },
 		"main":      func(t *testing.T, v any) { wantKeys(t, v, "received_count", "control_count", "pid", "pool") },
 	} {
 		if reply[command] == nil {

@@ -155,13 +155,14 @@ func withOriginal(t *testing.T) string {
 	return fmt.Sprintf("python = %q", virtual(t))
 }
 
-// listening makes the daemon listen to channels of Postgres.
+// listening makes the daemon listen to channels of Postgres, and carry out every control
+// request that comes over them.
 func listening(db *postgres.Database, channels ...string) string {
 	quoted := make([]string, len(channels))
 	for i, c := range channels {
 		quoted[i] = fmt.Sprintf("%q", c)
 	}
-	return fmt.Sprintf("[brokers.pg_notify]\nconninfo = %q\nchannels = [%s]\n", db.ConnInfo(), strings.Join(quoted, ", "))
+	return fmt.Sprintf("[brokers.pg_notify]\nconninfo = %q\nchannels = [%s]\ncontrol = \"all\"\n", db.ConnInfo(), strings.Join(quoted, ", "))
 }
 
 // startListening starts a daemon that listens to channels of a fresh database,

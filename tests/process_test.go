@@ -124,13 +124,13 @@ func decode(t *testing.T, text string, into any) {
 	}
 }
 
-// workerPIDs lists the processes of the workers, in the order of their numbers.
+// workerPIDs lists the processes of the workers that have not ended, in the order of their numbers.
 func (d *daemon) workerPIDs() (pids []int) {
 	d.t.Helper()
 	reply := d.ask("workers")
 	for n := range 1000 {
 		w, _ := reply[fmt.Sprintf("worker-%d", n)].(map[string]any)
-		if pid, ok := w["pid"].(float64); ok {
+		if pid, ok := w["pid"].(float64); ok && w["exit"] == nil {
 			pids = append(pids, int(pid))
 		}
 	}

@@ -8,7 +8,7 @@ import (
 // failNext fails a start as soon as one is allowed and returns the wait for the next.
 func failNext(b *backoff, after time.Duration) time.Duration {
 	now := b.until.Add(after)
-	b.failed("boom", now)
+	b.failed("boom", 1, now)
 	return b.until.Sub(now)
 }
 
@@ -28,7 +28,7 @@ func TestWaitGoesOnAfterAHello(t *testing.T) {
 	t.Parallel()
 	b := backoff{until: time.Unix(1000, 0)}
 	failNext(&b, 0)
-	b.greeted()
+	b.greeted(b.until)
 	if got := failNext(&b, settled); got != 2*firstRetry {
 		t.Errorf("wait = %v, want %v", got, 2*firstRetry)
 	}
@@ -38,7 +38,7 @@ func TestWaitBeginsAnewAfterATaskOrAQuietTime(t *testing.T) {
 	t.Parallel()
 	b := backoff{until: time.Unix(1000, 0)}
 	failNext(&b, 0)
-	b.proven()
+	b.proven(1)
 	if got := failNext(&b, 0); got != firstRetry {
 		t.Errorf("wait after a task = %v, want %v", got, firstRetry)
 	}
@@ -51,11 +51,11 @@ func TestFailureDuringTheWaitDoesNotProlongIt(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
 	var b backoff
-	if !b.failed("boom", now) {
+	if !b.failed("boom", 1, now) {
 		t.Error("the first failure is not the first")
 	}
 	until := b.until
-	if b.failed("bang", now.Add(firstRetry-1)) || !b.until.Equal(until) {
+	if b.failed("bang", 1, now.Add(firstRetry-1)) || !b.until.Equal(until) {
 		t.Errorf("a failure during the wait ends it at %v, want %v", b.until, until)
 	}
 	if b.failures != 2 || b.lastErr != "bang" {

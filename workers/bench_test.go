@@ -23,7 +23,7 @@ type bench struct {
 	pool     *workers.Pool
 	launcher *fakeLauncher
 	cfg      workers.Config
-	log      *strings.Builder
+	log      *record
 	cancel   context.CancelFunc
 	over     chan struct{} // closed when the events are
 
@@ -47,7 +47,7 @@ func pool(least, most int) workers.Config {
 func newBench(t *testing.T, cfg workers.Config, h habits) *bench {
 	t.Helper()
 	b := &bench{
-		t: t, cfg: cfg, log: &strings.Builder{},
+		t: t, cfg: cfg, log: &record{},
 		launcher: &fakeLauncher{habits: h, procs: map[int]*fakeProcess{}},
 		over:     make(chan struct{}), open: map[uint64]bool{},
 	}
@@ -235,6 +235,24 @@ func (b *bench) wantHeard(id int, want ...string) {
 	if diff := cmp.Diff(want, b.proc(id).heard()); diff != "" {
 		b.t.Errorf("worker %d was told (-want +got):\n%s", id, diff)
 	}
+}
+
+// record is a log that may be read while it is written.
+type record struct {
+	mu   sync.Mutex // guards text
+	text strings.Builder
+}
+
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.Write(p)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.text.String()
 }
 
 // bubble runs a test in fake time.

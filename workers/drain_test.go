@@ -75,6 +75,24 @@ func TestDrainCancelsAfterItsGraceAndThenKills(t *testing.T) {
 	})
 }
 
+func TestDrainWithoutGraceCancelsAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		cfg := pool(2, 2)
+		cfg.ShutdownGrace = 0
+		b := newBench(t, cfg, habits{})
+		b.told()
+		p := b.start(1, 0)
+		b.cancel()
+		b.settle()
+		b.wantHeard(0, "task 1", "cancel 1")
+		b.wantHeard(1, "stop")
+		p.done(1, workers.Cancelled)
+		b.settle()
+		b.wantTold("task 1 cancelled: the service is stopping")
+		b.wantEnded(true)
+	})
+}
+
 func TestDrainKeepsTheCauseOfATaskThatTimedOut(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, pool(1, 1), habits{})

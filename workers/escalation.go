@@ -90,6 +90,7 @@ func earlier(a, b time.Time) time.Time {
 
 // stopLocked asks a worker that runs nothing to leave.
 func (p *Pool) stopLocked(w *worker, now time.Time) action {
+	w.asked = true
 	if w.proc == nil {
 		p.moveLocked(w, Stopping)
 		return nil // launched comes back to it

@@ -12,6 +12,8 @@ const (
 	KillBound  = killBound
 	FirstRetry = firstRetry
 	LastRetry  = lastRetry
+	MaxEnded   = maxEnded
+	Settled    = settled
 )
 
 // Consistent says what does not fit together in the pool.
@@ -63,8 +65,16 @@ func (p *Pool) Consistent() error {
 			wrong("deadline %d is of worker %d, which is %s and has index %d", i, w.id, w.state, w.dueIndex)
 		}
 	}
-	if count[Gone] > 0 || len(p.workers) > p.cfg.MaxWorkers {
-		wrong("%d workers (%d gone), want at most %d", len(p.workers), count[Gone], p.cfg.MaxWorkers)
+	if ended := count[Retired] + count[Errored]; ended > 0 || len(p.workers) > p.cfg.MaxWorkers {
+		wrong("%d workers (%d have ended), want at most %d", len(p.workers), ended, p.cfg.MaxWorkers)
+	}
+	for _, i := range p.ended {
+		if i.State != Retired && i.State != Errored || i.Task != nil || p.workers[i.ID] != nil {
+			wrong("worker %d has ended and is %s with task %v", i.ID, i.State, i.Task)
+		}
+	}
+	if len(p.ended) > maxEnded {
+		wrong("%d workers that have ended are listed, want at most %d", len(p.ended), maxEnded)
 	}
 	if p.waiting < 0 {
 		wrong("waiting is %d", p.waiting)

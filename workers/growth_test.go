@@ -179,6 +179,38 @@ func TestSizeThatIsNeededNowAndThenIsKept(t *testing.T) {
 	})
 }
 
+func TestReserveIsKeptBeyondWhatRuns(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		cfg := scaling(1, 6)
+		cfg.ScaledownReserve = 2
+		b := newBench(t, cfg, habits{})
+		b.demand(6)
+		p := b.start(1, 0)
+		b.pool.Waiting(0)
+		b.pass(15*time.Second - 1)
+		b.wantStates("0 busy", "1 ready", "2 ready", "3 ready", "4 ready", "5 ready")
+		b.pass(1) // all that are more than the reserve leave at once
+		b.wantStates("0 busy", "4 ready", "5 ready")
+		b.pass(time.Hour)
+		b.wantStates("0 busy", "4 ready", "5 ready")
+		p.done(1, workers.Succeeded)
+		b.pass(15 * time.Second)
+		b.wantStates("0 ready", "5 ready")
+	})
+}
+
+func TestReserveStartsNoWorker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		cfg := scaling(1, 6)
+		cfg.ScaledownReserve = 2
+		b := newBench(t, cfg, habits{})
+		p := b.start(1, 0)
+		b.pass(time.Hour)
+		b.wantStates("0 busy")
+		p.done(1, workers.Succeeded)
+	})
+}
+
 func TestBusyWorkersAreNotScaledDown(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, scaling(0, 2), habits{})

@@ -10,11 +10,14 @@ type Info struct {
 	ID          int
 	PID         int // 0 before it is launched
 	State       State
+	Left        bool      // it has said that it reads no further task
 	Task        *Task     // nil when it runs none
 	Started     time.Time // of the task; zero when it runs none
 	Interrupted bool      // its task has been cancelled, timed out or otherwise doomed
 	Finished    int
 	Created     time.Time
+	Ended       time.Time // of its process; zero while that lives
+	Exit        string    // how its process ended, and why if it has said so; "" while that lives
 }
 
 // Counts only ever grow.
@@ -48,22 +51,29 @@ type Stats struct {
 	Waiting                         int
 	NextID                          int
 	Draining                        bool
-	// Failures is how many starts have failed in a row, LastError why the last
-	// one did.
+	// Needed says when as many workers as the index were last needed at once; those
+	// that Busy and Waiting need are needed now.
+	Needed []time.Time
+	// Failures is how many workers have failed in a row: could not be started, or
+	// ended by themselves soon after. LastError is why the last one did; CrashLoop
+	// says that it goes on and on.
 	Failures  int
 	LastError string
+	CrashLoop bool
 }
 
-// Workers lists the workers by their number.
+// Usable is the number of workers that take tasks now or soon.
+func (s Stats) Usable() int { return s.Starting + s.Ready + s.Busy }
+
+// Workers lists the workers by their number, those too whose process has ended not
+// longer ago than worker_removal_wait.
 func (p *Pool) Workers() []Info {
 	p.mu.Lock()
-	infos := make([]Info, 0, len(p.workers))
+	infos := make([]Info, 0, len(p.workers)+len(p.ended))
 	for _, w := range p.workers {
-		infos = append(infos, Info{
-			ID: w.id, PID: w.pid, State: w.state, Task: w.task, Started: w.started,
-			Interrupted: w.cause != none, Finished: w.finished, Created: w.created,
-		})
+		infos = append(infos, w.info())
 	}
+	infos = append(infos, p.ended...)
 	p.mu.Unlock()
 	slices.SortFunc(infos, func(a, b Info) int { return a.ID - b.ID })
 	return infos
@@ -75,7 +85,8 @@ func (p *Pool) Stats() Stats {
 	defer p.mu.Unlock()
 	s := Stats{
 		Counts: p.counts, Waiting: p.waiting, NextID: p.nextID, Draining: p.draining,
-		Failures: p.backoff.failures, LastError: p.backoff.lastErr,
+		Needed: slices.Clone(p.usage.last), Failures: p.backoff.failures, LastError: p.backoff.lastErr,
+		CrashLoop: p.backoff.loop,
 	}
 	for _, w := range p.workers {
 		switch w.state {

@@ -56,30 +56,18 @@ func (p *Pool) launched(w *worker, proc Process) {
 
 // notStarted is a launch that failed, or that a drain gave up.
 func (p *Pool) notStarted(w *worker, err error) {
+	now := time.Now()
 	var do action
 	p.mu.Lock()
 	if w.state == Starting {
-		do = p.failedStartLocked(w, err.Error(), time.Now())
+		do = p.failedStartLocked(w, err.Error(), now)
+		p.removeLocked(w, Errored)
+		p.buryLocked(w, err.Error(), now)
+	} else {
+		p.removeLocked(w, Retired)
 	}
-	p.removeLocked(w)
 	p.mu.Unlock()
 	do.run()
-}
-
-// failedStartLocked notes a worker that never was of use: the next start waits,
-// longer each time. Of many that fail together one is loud enough.
-func (p *Pool) failedStartLocked(w *worker, reason string, now time.Time) action {
-	p.counts.FailedStarts++
-	w.failed = true
-	level := slog.LevelDebug
-	if p.backoff.failed(reason, now) {
-		level = slog.LevelError
-	}
-	wait := p.backoff.until.Sub(now)
-	return action{func() {
-		p.log.Log(context.Background(), level, "worker could not be started", "worker", w.id,
-			"err", reason, "next_try_in", wait.Round(time.Millisecond))
-	}}
 }
 
 // hello is a worker's first word: it can take tasks.
@@ -106,7 +94,10 @@ func (p *Pool) hello(w *worker) {
 // readyToWorkLocked begins the useful part of a worker's life.
 func (p *Pool) readyToWorkLocked(w *worker, now time.Time) {
 	p.due.clear(w)
-	p.backoff.greeted()
+	p.backoff.greeted(now)
+	if p.backoff.loop {
+		p.wakeByLocked(p.backoff.calm)
+	}
 	p.counts.Started++
 	w.greeted, w.retire = now, p.retirement(now)
 	p.usage.needed(p.usable, now)
@@ -126,7 +117,7 @@ func (p *Pool) done(w *worker, r Report) {
 	}
 	e := w.ended(r)
 	do := p.freeLocked(w, r.Stopping, now)
-	p.backoff.proven()
+	do = append(do, p.workedLocked(w)...)
 	p.counts.add(e.Outcome)
 	p.mu.Unlock()
 	do.run()
@@ -178,6 +169,7 @@ func (p *Pool) leaving(w *worker, r Report) {
 	var do action
 	p.mu.Lock()
 	state := w.state
+	w.left, w.reason = true, r.Reason
 	// A task that it has not begun proves nothing for it.
 	if w.useless(now) || state == Busy && w.unproven(now) {
 		do = p.failedStartLocked(w, cmp.Or(r.Reason, "it left while it was "+string(state)+" and had run no task"), now)
@@ -213,8 +205,12 @@ func (p *Pool) exited(w *worker, r Report) {
 	var do action
 	p.mu.Lock()
 	state := w.state
-	if w.useless(now) {
-		do = p.failedStartLocked(w, r.Exit, now)
+	end, exit := w.end(r)
+	switch {
+	case w.useless(now):
+		do = p.failedStartLocked(w, exit, now)
+	case w.crashed(r) && !p.draining:
+		do = p.crashedLocked(w, exit, now)
 	}
 	if state == Busy {
 		e = w.died(r.Exit, now)
@@ -224,10 +220,11 @@ func (p *Pool) exited(w *worker, r Report) {
 	if w.failed || w.killed || state == Stopping && r.Clean {
 		level = slog.LevelDebug // it is no surprise, or told already
 	}
-	p.removeLocked(w)
+	p.removeLocked(w, end)
+	p.buryLocked(w, exit, now)
 	p.mu.Unlock()
 	do.run()
-	p.log.Log(context.Background(), level, "worker ended", "worker", w.id, "state", string(state), "exit", r.Exit)
+	p.log.Log(context.Background(), level, "worker ended", "worker", w.id, "state", string(state), "exit", exit)
 	if state == Busy {
 		p.events <- e
 	}
@@ -241,6 +238,7 @@ func (p *Pool) moveLocked(w *worker, to State) {
 	}
 	if w.state.takesTasks() && !to.takesTasks() {
 		p.usable--
+		w.departed = p.nextID
 		p.poke()
 	}
 	w.state = to
@@ -249,10 +247,10 @@ func (p *Pool) moveLocked(w *worker, to State) {
 	}
 }
 
-// removeLocked forgets w; there is room for another.
-func (p *Pool) removeLocked(w *worker) {
+// removeLocked takes w, which has come to its end, out of the pool; there is room for another.
+func (p *Pool) removeLocked(w *worker, end State) {
 	p.due.clear(w)
-	p.moveLocked(w, Gone)
+	p.moveLocked(w, end)
 	delete(p.workers, w.id)
 	p.poke()
 }

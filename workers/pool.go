@@ -19,9 +19,10 @@ type Pool struct {
 	wake   chan struct{} // buffered 1: Run looks at the pool again
 	living sync.WaitGroup
 
-	mu       sync.Mutex // guards everything below; never held while calling out, logging or sending an event
-	workers  map[int]*worker
-	idle     []*worker // ready workers, longest idle first
+	mu       sync.Mutex      // guards everything below; never held while calling out, logging or sending an event
+	workers  map[int]*worker // all that have a process or are to have one
+	ended    []Info          // those whose process has ended, for a while; the oldest first
+	idle     []*worker       // ready workers, longest idle first
 	due      deadlines
 	usage    usage
 	waiting  int // tasks that wait, as far as is known
@@ -77,6 +78,9 @@ func (p *Pool) Run(ctx context.Context) error {
 		}
 	}
 	p.living.Wait()
+	p.mu.Lock()
+	p.ended = nil // nobody is there any more to forget them
+	p.mu.Unlock()
 	return nil
 }
 
@@ -89,24 +93,27 @@ func (p *Pool) tick(starts context.Context) (alive int, next time.Time) {
 	if p.draining {
 		do = append(do, p.endTasksLocked(now)...)
 	} else {
+		do = append(do, p.calmLocked(now)...)
 		do = append(do, p.tidyLocked(now)...)
 		p.growLocked(starts, now)
 	}
-	p.awake = p.nextLocked(now)
+	p.awake = p.nextLocked(now, p.forgetLocked(now))
 	alive, next = len(p.workers), p.awake
 	p.mu.Unlock()
 	do.run()
 	return alive, next
 }
 
-// nextLocked is until when nothing is due.
-func (p *Pool) nextLocked(now time.Time) time.Time {
+// nextLocked is until when nothing is due; forget is when the list of ended workers
+// changes, if it is not zero.
+func (p *Pool) nextLocked(now, forget time.Time) time.Time {
 	next := now.Add(time.Hour)
 	sooner := func(t time.Time) {
 		if !t.IsZero() && t.Before(next) {
 			next = t
 		}
 	}
+	sooner(forget)
 	if due, ok := p.due.next(); ok {
 		sooner(due)
 	}
@@ -117,6 +124,9 @@ func (p *Pool) nextLocked(now time.Time) time.Time {
 	sooner(p.tidy)
 	if p.backoff.until.After(now) {
 		sooner(p.backoff.until)
+	}
+	if p.backoff.loop {
+		sooner(p.backoff.calm)
 	}
 	return next
 }

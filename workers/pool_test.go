@@ -236,6 +236,7 @@ func TestWorkersTellWhatTheyRun(t *testing.T) {
 
 func TestStatsCountEveryOutcome(t *testing.T) {
 	bubble(t, func(t *testing.T) {
+		begin := time.Now()
 		b := newBench(t, pool(1, 1), habits{})
 		b.start(1, 0).done(1, workers.Succeeded)
 		b.settle()
@@ -254,7 +255,7 @@ func TestStatsCountEveryOutcome(t *testing.T) {
 		b.pool.Waiting(3)
 		want := workers.Stats{
 			Counts: workers.Counts{Started: 2, Succeeded: 1, Failed: 1, Cancelled: 1, TimedOut: 1, Died: 1},
-			Ready:  1, Waiting: 3, NextID: 2,
+			Ready:  1, Waiting: 3, NextID: 2, Needed: []time.Time{begin, begin.Add(time.Second)},
 		}
 		if diff := cmp.Diff(want, b.pool.Stats()); diff != "" {
 			t.Errorf("Stats() (-want +got):\n%s", diff)

@@ -32,6 +32,8 @@ func scripts(t *rapid.T) (cfg workers.Config, steps []step) {
 		MinWorkers:        rapid.IntRange(0, 3).Draw(t, "min"),
 		ScaledownWait:     time.Duration(rapid.IntRange(0, 20).Draw(t, "scaledown")) * time.Second,
 		WorkerMaxLifetime: time.Duration(rapid.IntRange(0, 3).Draw(t, "lifetime")) * 20 * time.Second,
+		ScaledownReserve:  rapid.IntRange(0, 2).Draw(t, "reserve"),
+		WorkerRemovalWait: time.Duration(rapid.IntRange(0, 3).Draw(t, "removal")) * 10 * time.Second,
 		CancelGrace:       time.Duration(rapid.IntRange(0, 10).Draw(t, "cancel grace")) * time.Second,
 		ShutdownGrace:     time.Duration(rapid.IntRange(0, 30).Draw(t, "shutdown grace")) * time.Second,
 	}
@@ -200,7 +202,7 @@ func (p *player) recover() error {
 	if len(p.queue) > 0 || p.ended != int(p.seq) {
 		return fmt.Errorf("of %d tasks %d have ended and %d wait; %v", p.seq, p.ended, len(p.queue), p.states())
 	}
-	if n := len(p.states()); n < p.cfg.MinWorkers {
+	if n := p.pool.Stats().Usable(); n < p.cfg.MinWorkers {
 		return fmt.Errorf("%d workers are there at the end, want %d", n, p.cfg.MinWorkers)
 	}
 	return nil

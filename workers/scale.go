@@ -37,9 +37,11 @@ func (u *usage) needed(n int, now time.Time) {
 
 // surplus says how many of the usable workers have not been needed for the
 // configured time, and when to look again; zero time means not before
-// something changes.
+// something changes. Those that run or are to run a task are needed, and the reserve
+// beyond them is kept.
 func (u *usage) surplus(cfg Config, l load, now time.Time) (n int, again time.Time) {
-	for size := l.usable; size > cfg.MinWorkers && size > l.busy+l.waiting; size-- {
+	least := max(cfg.MinWorkers, l.busy+l.waiting+cfg.ScaledownReserve)
+	for size := l.usable; size > least; size-- {
 		if size >= len(u.last) {
 			u.needed(size, now)
 		}

@@ -42,23 +42,28 @@ func TestSurplus(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		least int
+		spare int         // scaledown_reserve
 		last  []time.Time // when as many workers as the index were needed
 		load  load
 		want  int
 		again time.Time
 	}{
-		{"at the minimum", 2, []time.Time{{}, {}, {}}, load{usable: 2}, 0, time.Time{}},
-		{"all needed now", 0, []time.Time{{}, {}, {}}, load{busy: 1, waiting: 1, usable: 2}, 0, time.Time{}},
-		{"needed a while ago", 0, []time.Time{{}, ago(15)}, load{usable: 1}, 1, time.Time{}},
-		{"needed just now", 0, []time.Time{{}, ago(14)}, load{usable: 1}, 0, now.Add(time.Second)},
-		{"never needed", 0, nil, load{usable: 1}, 0, now.Add(15 * time.Second)},
-		{"several at once", 1, []time.Time{{}, ago(20), ago(20), ago(20), ago(20)}, load{usable: 4}, 3, time.Time{}},
-		{"down to the size that was needed", 0, []time.Time{{}, ago(20), ago(5), ago(20), ago(20)}, load{usable: 4}, 2, now.Add(10 * time.Second)},
-		{"down to what runs", 0, []time.Time{{}, ago(20), ago(20), ago(20)}, load{busy: 1, waiting: 1, usable: 3}, 1, time.Time{}},
+		{"at the minimum", 2, 0, []time.Time{{}, {}, {}}, load{usable: 2}, 0, time.Time{}},
+		{"all needed now", 0, 0, []time.Time{{}, {}, {}}, load{busy: 1, waiting: 1, usable: 2}, 0, time.Time{}},
+		{"needed a while ago", 0, 0, []time.Time{{}, ago(15)}, load{usable: 1}, 1, time.Time{}},
+		{"needed just now", 0, 0, []time.Time{{}, ago(14)}, load{usable: 1}, 0, now.Add(time.Second)},
+		{"never needed", 0, 0, nil, load{usable: 1}, 0, now.Add(15 * time.Second)},
+		{"several at once", 1, 0, []time.Time{{}, ago(20), ago(20), ago(20), ago(20)}, load{usable: 4}, 3, time.Time{}},
+		{"down to the size that was needed", 0, 0, []time.Time{{}, ago(20), ago(5), ago(20), ago(20)}, load{usable: 4}, 2, now.Add(10 * time.Second)},
+		{"down to what runs", 0, 0, []time.Time{{}, ago(20), ago(20), ago(20)}, load{busy: 1, waiting: 1, usable: 3}, 1, time.Time{}},
+		{"down to the reserve", 0, 2, []time.Time{{}, ago(20), ago(20), ago(20), ago(20)}, load{usable: 4}, 2, time.Time{}},
+		{"down to the reserve beyond what runs and waits", 0, 1, []time.Time{{}, ago(20), ago(20), ago(20), ago(20)}, load{busy: 1, waiting: 1, usable: 4}, 1, time.Time{}},
+		{"the reserve is within the minimum", 3, 1, []time.Time{{}, ago(20), ago(20), ago(20), ago(20)}, load{busy: 1, usable: 4}, 1, time.Time{}},
+		{"the reserve is more than there are", 0, 9, []time.Time{{}, ago(20), ago(20)}, load{usable: 2}, 0, time.Time{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			cfg := Config{MinWorkers: tt.least, MaxWorkers: 9, ScaledownWait: 15 * time.Second}
+			cfg := Config{MinWorkers: tt.least, MaxWorkers: 9, ScaledownWait: 15 * time.Second, ScaledownReserve: tt.spare}
 			u := usage{last: tt.last}
 			n, again := u.surplus(cfg, tt.load, now)
 			if n != tt.want || !again.Equal(tt.again) {

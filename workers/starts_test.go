@@ -109,21 +109,26 @@ func TestEndOfAWorkerThatWasOfNoUseIsAFailedStart(t *testing.T) {
 	}
 }
 
-func TestWaitBeginsAnewAfterATaskWasDone(t *testing.T) {
+func TestWaitBeginsAnewAfterAWorkerCameBackForASecondTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, pool(1, 1), habits{refuse: errors.New("no such file")})
 		b.pass(time.Second)
 		b.launcher.behave(habits{})
 		b.pass(time.Second)
-		b.start(1, 0).done(1, workers.Succeeded)
-		b.settle()
+		for seq := uint64(1); seq <= 2; seq++ {
+			b.start(seq, 0).done(seq, workers.Succeeded)
+			b.settle()
+		}
 		b.launcher.behave(habits{refuse: errors.New("no such file")})
-		b.proc(len(b.launcher.starts())-1).exit("killed by SIGSEGV", false)
-		b.settle()
 		tried := len(b.launcher.starts())
-		b.pass(workers.FirstRetry)
+		b.proc(tried-1).exit("killed by SIGSEGV", false)
+		b.settle()
 		if got := len(b.launcher.starts()); got != tried+1 {
-			t.Errorf("%d starts were tried after the first wait, want 1", got-tried)
+			t.Errorf("%d starts were tried at once, want 1", got-tried)
+		}
+		b.pass(workers.FirstRetry)
+		if got := len(b.launcher.starts()); got != tried+2 {
+			t.Errorf("%d starts were tried after the first wait, want 2", got-tried)
 		}
 	})
 }

@@ -14,8 +14,10 @@ const (
 	// Stopping: it was told to leave, said that it leaves, or was killed while
 	// it ran no task.
 	Stopping State = "stopping"
-	// Gone: its process has ended.
-	Gone State = "gone"
+	// Retired: its process has ended in order, after it was told or said that it leaves.
+	Retired State = "retired"
+	// Errored: its process has ended in any other way, or could not be started.
+	Errored State = "error"
 )
 
 // takesTasks says whether a worker in this state is, or soon will be, of use.

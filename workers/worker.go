@@ -19,7 +19,11 @@ type worker struct {
 	interrupted bool      // the process has been told so
 	mercy       time.Time // when an interrupted task's worker is killed
 	killed      bool
-	failed      bool // it was started in vain, and that was told
+	failed      bool   // it has failed, and that was told
+	departed    int    // the number of the worker that was to come next when this one took its last task
+	asked       bool   // it was asked to leave
+	left        bool   // it has said that it leaves
+	reason      string // why, in words
 
 	finished int
 	due      time.Time // see deadlines
@@ -28,6 +32,26 @@ type worker struct {
 
 func newWorker(id int, now time.Time) *worker {
 	return &worker{id: id, state: Starting, created: now, dueIndex: -1}
+}
+
+// info is the worker as others see it.
+func (w *worker) info() Info {
+	return Info{
+		ID: w.id, PID: w.pid, State: w.state, Left: w.left, Task: w.task, Started: w.started,
+		Interrupted: w.cause != none, Finished: w.finished, Created: w.created,
+	}
+}
+
+// end says what state the end of its process is and why it ended, in words.
+func (w *worker) end(r Report) (state State, exit string) {
+	state = Errored
+	if w.state == Stopping && r.Clean && !w.killed {
+		state = Retired
+	}
+	if w.reason != "" {
+		return state, w.reason + "; " + r.Exit
+	}
+	return state, r.Exit
 }
 
 // aged says whether the worker has reached its lifetime.
@@ -45,6 +69,12 @@ func (w *worker) useless(now time.Time) bool {
 // task to its end.
 func (w *worker) unproven(now time.Time) bool {
 	return w.finished == 0 && now.Sub(w.greeted) < settled
+}
+
+// crashed says whether the process of the worker, which has ended so, ended by itself
+// between tasks: idle, or in what follows a task.
+func (w *worker) crashed(r Report) bool {
+	return w.task == nil && !w.asked && !w.killed && !w.failed && (w.state == Ready || !r.Clean)
 }
 
 // assign gives an idle worker its task.

@@ -24,7 +24,7 @@ func newCancel(opts *options, spec control.Spec) *cobra.Command {
 		case len(data) > 0 && *all:
 			return usage("cancel takes either --all or --task and --uuid")
 		}
-		replies, err := opts.query(cmd.Context(), control.Request{Command: spec.Name, Data: data})
+		replies, err := opts.query(cmd.Context(), spec, data)
 		if err == nil && len(replies) > 0 && !slices.ContainsFunc(replies, listsTasks) {
 			return errNoMatch
 		}

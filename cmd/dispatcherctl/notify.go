@@ -79,7 +79,7 @@ func (m *mailbox) open(ctx context.Context) (stop func()) {
 				return
 			}
 			reply, err := message.Decode(whole)
-			if err != nil {
+			if _, isObject := reply.(map[string]any); err != nil || !isObject {
 				reply = map[string]any{"error": "JSON parse error", "original": n.Payload}
 			}
 			select {

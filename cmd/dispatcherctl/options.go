@@ -37,7 +37,7 @@ func defaultOptions(std console) *options {
 		output:   choice{text: "yaml", from: []string{"yaml", "json", "table"}},
 		logLevel: choice{text: "warning", from: []string{"debug", "info", "warning", "error", "critical"}},
 		expected: 1,
-		broker:   choice{text: brokerSocket, from: []string{brokerSocket, brokerPostgres}},
+		broker:   choice{from: []string{brokerSocket, brokerPostgres}},
 	}
 	if isTerminal(std.out) {
 		o.output.text = "table"
@@ -49,7 +49,7 @@ func defaultOptions(std console) *options {
 func (o *options) register(root *cobra.Command) {
 	flags := root.PersistentFlags()
 	flags.StringVar(&o.socket, "socket", "", "control socket of the daemon")
-	flags.StringVar(&o.config, "config", "", "configuration file that names the socket")
+	flags.StringVar(&o.config, "config", "", "configuration `FILE`, TOML or the YAML of the Python dispatcherd")
 	flags.Var(&o.timeout, "timeout", "how long to wait for the reply, as in 5 or 500ms")
 	flags.VarP(&o.output, "output", "o", "form of the output: "+strings.Join(o.output.from, ", ")+" (table by default on a terminal)")
 	flags.Var(&o.broker, "broker", "way to the daemon: socket, or pg_notify for all that listen on a channel of the configured Postgres")
@@ -65,8 +65,8 @@ func (o *options) register(root *cobra.Command) {
 
 // settle hands the options that stand before a command and are its own to it, and refuses what does not fit together.
 func (o *options) settle(cmd *cobra.Command) error {
-	if o.channel != "" && o.broker.text != brokerPostgres {
-		return usage("--channel is a channel of Postgres and needs --broker %s", brokerPostgres)
+	if o.channel != "" && (o.broker.text == brokerSocket || o.socket != "") {
+		return usage("--channel is a channel of Postgres: it does not go with the socket")
 	}
 	root := cmd.Root()
 	if cmd == root {

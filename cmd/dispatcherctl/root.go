@@ -39,11 +39,12 @@ func newRoot(opts *options) *cobra.Command {
 
 The daemon is reached over its control socket: the one that --socket names, or the one in [brokers.socket] of the
 configuration (--config, else $DISPATCHERD_CONFIG_FILE, else ./dispatcherd.toml, else ./dispatcher.yml, else
-/etc/dispatcherd/dispatcherd.toml): TOML, or the YAML of the Python original.
-Options may stand before or after the command.
+/etc/dispatcherd/dispatcherd.toml), which is TOML or the YAML of the Python original. Or all daemons are asked that
+listen on a channel of Postgres: with --broker pg_notify, and where the configuration has no socket, or is YAML that
+names pg_notify for control. Options may stand before or after the command.
 
-Exit codes: 0 for success, 1 when the daemon cannot be reached or answers with an error, 2 for a mistake on the
-command line, 130 when interrupted.`,
+Exit codes: 0 for success, 1 when the daemon cannot be reached, fewer answer than expected, or what was to be done is
+refused, 2 for a mistake on the command line, 130 when interrupted.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// "dispatcherctl --timeout 9 run X" is about the reply, "dispatcherctl run X --timeout 9" about the task.

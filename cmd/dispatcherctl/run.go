@@ -67,10 +67,6 @@ With --broker pg_notify, every daemon that listens on the channel runs the task,
 }
 
 func (s *submission) run(cmd *cobra.Command, task string) error {
-	overPostgres := s.opts.broker.text == brokerPostgres
-	if overPostgres && s.wait {
-		return usage("run --wait needs the control socket: it does not go with --broker %s", brokerPostgres)
-	}
 	data, err := s.data(cmd, task)
 	if err != nil {
 		return err
@@ -81,10 +77,17 @@ func (s *submission) run(cmd *cobra.Command, task string) error {
 	if s.replyTimeout == 0 {
 		return errNoTime
 	}
+	way, err := s.opts.way()
+	if err != nil {
+		return err
+	}
+	if way == brokerPostgres && s.wait {
+		return usage("run --wait needs the control socket: it does not go with --broker %s", brokerPostgres)
+	}
 	accepting, cancel := context.WithTimeout(cmd.Context(), time.Duration(s.replyTimeout))
 	defer cancel()
 	request := control.Request{Command: "run", Data: data, Wait: s.wait}
-	if overPostgres {
+	if way == brokerPostgres {
 		return s.publish(accepting, request)
 	}
 	client, err := s.opts.dial(accepting)
@@ -111,7 +114,7 @@ func (s *submission) publish(ctx context.Context, request control.Request) error
 	if err != nil {
 		return late(err, s.replyTimeout)
 	}
-	result := verdict(replies, s.opts.expected)
+	result := verdict(replies, s.opts.expected, true)
 	if err := ctx.Err(); errors.Is(err, context.Canceled) {
 		result = err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"dispatcherd/daemon/config"
 )
@@ -20,6 +21,31 @@ func (o *options) socketPath() (string, error) {
 		return "", fmt.Errorf("%s names no socket ([brokers.socket] path), nor does --socket", file)
 	}
 	return cfg.Socket.Path, nil
+}
+
+// way is the broker that a request takes: the one that is named, the only one that the other options go with, or the one
+// that the configuration has for it.
+func (o *options) way() (string, error) {
+	switch {
+	case o.broker.text != "":
+		return o.broker.text, nil
+	case o.socket != "":
+		return brokerSocket, nil
+	case o.channel != "":
+		return brokerPostgres, nil
+	}
+	file, cfg, err := o.configuration()
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%w; --socket names the socket without it", err)
+	case slices.Contains(o.broker.from, cfg.ControlBroker):
+		return cfg.ControlBroker, nil
+	case cfg.ControlBroker != "":
+		return "", fmt.Errorf("%s has %q for control, which only Python can load: --broker names another", file, cfg.ControlBroker)
+	case cfg.Socket.Path != "" && cfg.PgNotify != nil:
+		return "", fmt.Errorf("%s has no publish.default_control_broker to tell which of its brokers to take, nor is there --broker", file)
+	}
+	return "", fmt.Errorf("%s names no socket ([brokers.socket] path), nor does --socket", file)
 }
 
 // configuration finds and reads the configuration file. Of many problems it names the first: one line has no room for more.

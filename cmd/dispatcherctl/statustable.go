@@ -29,6 +29,14 @@ func writeStatus(out io.Writer, status map[string]any) {
 	take("pool", c.poolRows)
 	take("supervisor", c.supervisorRows)
 	take("producers", c.producerRows)
+	take("aio_tasks", func(all map[string]any) { c.row("goroutines", fmt.Sprint(len(all))) })
+	take("chunks", c.chunkRows)
+	if notes, ok := rest["notes"].([]any); ok {
+		delete(rest, "notes")
+		for _, note := range notes {
+			c.row("note", cell(note))
+		}
+	}
 	c.pairs("", rest)
 	c.end()
 }
@@ -64,7 +72,11 @@ func (c columns) poolRows(pool map[string]any) {
 	}
 	c.row("pool", text)
 	if failures, ok := pool["failures_in_a_row"]; ok {
-		c.row("", fmt.Sprintf("THE LAST STARTS FAILED (%s): %s", cell(failures), cell(pool["last_error"])))
+		what := "THE LAST STARTS FAILED"
+		if pool["crash_loop"] == true {
+			what = "CRASH LOOP, WORKERS FAIL AGAIN AND AGAIN"
+		}
+		c.row("", fmt.Sprintf("%s (%s): %s", what, cell(failures), cell(pool["last_error"])))
 	}
 }
 
@@ -91,18 +103,37 @@ func (c columns) producerRows(producers map[string]any) {
 	}
 }
 
-// workerCount counts the workers by status: "4: 1 ready, 3 busy".
+// chunkRows is empty where no message ever came in parts.
+func (c columns) chunkRows(chunks map[string]any) {
+	status, _ := chunks["status"].(map[string]any)
+	if received, _ := number(status["total_chunks_received"]); received > 0 {
+		c.row("chunks", fmt.Sprintf("%s received, %s messages not complete", cell(status["total_chunks_received"]), cell(status["active_messages"])))
+	}
+}
+
+// workerCount counts the workers by status: "4: 1 ready, 3 busy; ended lately: 1 error".
 func workerCount(workers map[string]any) string {
-	count := map[string]int{}
+	count, ended := map[string]int{}, map[string]int{}
+	present := len(workers)
 	for _, value := range workers {
-		if worker, ok := value.(map[string]any); ok {
-			count[workerStatus(worker)]++
+		worker, ok := value.(map[string]any)
+		switch status := workerStatus(worker); {
+		case !ok:
+		case hasEnded(worker):
+			ended[status]++
+			present--
+		default:
+			count[status]++
 		}
 	}
-	if len(count) == 0 {
-		return fmt.Sprint(len(workers))
+	text := fmt.Sprint(present)
+	if len(count) > 0 {
+		text += ": " + listed(count, "spawned", "starting", "ready", "busy", "cancelling", "stopping", "exited")
 	}
-	return fmt.Sprintf("%d: %s", len(workers), listed(count, "starting", "ready", "busy", "cancelling", "stopping"))
+	if len(ended) > 0 {
+		text += "; ended lately: " + listed(ended, "retired", "error")
+	}
+	return text
 }
 
 // listed writes counts in the order that the words are given; other words follow.

@@ -37,6 +37,8 @@ func table(out io.Writer, command string, reply map[string]any) {
 		writePairs(out, reply)
 	case "running", "cancel":
 		writeTasks(out, rest)
+	case "aio_tasks":
+		writeStacks(out, rest)
 	case "workers":
 		writeWorkers(out, rest)
 	case "producers":
@@ -45,6 +47,20 @@ func table(out io.Writer, command string, reply map[string]any) {
 		writeStatus(out, reply)
 	default:
 		writePairs(out, reply)
+	}
+}
+
+// writeStacks writes the stacks of goroutines, one after the other.
+func writeStacks(out io.Writer, all map[string]any) {
+	for _, name := range sortedKeys(all) {
+		entry, _ := all[name].(map[string]any)
+		stack, ok := entry["stack"].(string)
+		if !ok {
+			stack = name + ": " + cell(all[name])
+		}
+		for line := range strings.SplitSeq(strings.TrimSuffix(stack, "\n"), "\n") {
+			fmt.Fprintln(out, printable(line))
+		}
 	}
 }
 

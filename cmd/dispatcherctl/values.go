@@ -43,7 +43,7 @@ func (s *seconds) number() message.Number {
 	return message.Number(strconv.FormatFloat(time.Duration(*s).Seconds(), 'f', -1, 64))
 }
 
-// choice is one of a few words, in lower or upper case.
+// choice is one of a few words, all in lower or all in upper case.
 type choice struct {
 	text string
 	from []string
@@ -51,7 +51,9 @@ type choice struct {
 
 // Set reads the text of an option.
 func (c *choice) Set(text string) error {
-	text = strings.ToLower(text)
+	if text == strings.ToUpper(text) {
+		text = strings.ToLower(text)
+	}
 	if !slices.Contains(c.from, text) {
 		return fmt.Errorf("must be one of %s", strings.Join(c.from, ", "))
 	}

@@ -94,7 +94,8 @@ func TestStatusOfADaemonInTrouble(t *testing.T) {
 	value, err := message.Decode([]byte(`{
 		"tasks": {"running": 0, "queued": 2, "blocked": 0, "delayed": 0, "accepted": 3, "oldest_queued_seconds": 61.5, "stopping": true,
 			"ended": {"vanished": 1, "abandoned": 2, "succeeded": 3}},
-		"pool": {"failed_starts": 7, "killed": 1, "draining": true, "failures_in_a_row": 7, "last_error": "no such file"},
+		"pool": {"failed_starts": 7, "killed": 1, "draining": true, "failures_in_a_row": 7, "last_error": "no such file", "crash_loop": true},
+		"workers": {"worker-3": {"status": "ready"}, "worker-2": {"status": "error"}, "worker-1": {"status": "retired"}, "worker-0": {"status": "error"}},
 		"supervisor": {"connected": false, "pid": 0, "isolation": "", "tree": "", "restarts": 2, "fork_server": "", "last_error": "it ended"},
 		"producers": {"pg_notify-producer": {"connected": false, "last_error": ""}}}`))
 	if err != nil {
@@ -103,8 +104,9 @@ func TestStatusOfADaemonInTrouble(t *testing.T) {
 	want := `tasks               0 running, 2 queued, 0 blocked, 0 delayed, the oldest queued for 1m2s, STOPPING
 accepted            3
 ended               3 succeeded, 2 abandoned, 1 vanished
+workers             1: 1 ready; ended lately: 1 retired, 2 error
 pool                7 failed starts, 1 killed, DRAINING
-                    THE LAST STARTS FAILED (7): no such file
+                    CRASH LOOP, WORKERS FAIL AGAIN AND AGAIN (7): no such file
 supervisor          NOT CONNECTED, pid 0, isolation by -, 2 restarts
 fork server         -
 cgroup tree         -
@@ -112,6 +114,23 @@ supervisor error    it ended
 pg_notify-producer  NOT CONNECTED
 `
 	if diff := cmp.Diff(want, tables("status", []any{value})); diff != "" {
+		t.Errorf("tables -want +got:\n%s", diff)
+	}
+}
+
+func TestWorkersThatHaveEndedAreListedWithTheReason(t *testing.T) {
+	t.Parallel()
+	value, err := message.Decode([]byte(`{
+		"worker-0": {"pid": 100, "status": "error", "current_task": null, "current_task_uuid": null, "age": 12, "finished_count": 3, "exit": "killed by SIGSEGV"},
+		"worker-1": {"pid": 101, "status": "ready", "current_task": "a.b", "current_task_uuid": "u", "age": 2.5, "finished_count": 0}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `WORKER    PID  STATUS  TASK  UUID  AGE   FINISHED  EXIT
+worker-0  100  error   -     -     12s   3         killed by SIGSEGV
+worker-1  101  busy    a.b   u     2.5s  0         -
+`
+	if diff := cmp.Diff(want, tables("workers", []any{value})); diff != "" {
 		t.Errorf("tables -want +got:\n%s", diff)
 	}
 }

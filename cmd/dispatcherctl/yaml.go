@@ -3,118 +3,160 @@ package main
 import (
 	"fmt"
 	"maps"
-	"regexp"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
-	"unicode"
-
-	"go.yaml.in/yaml/v3"
 
 	"dispatcherd/daemon/message"
 )
 
-// yamlText writes a JSON value as the Python dispatcherctl does: in block style, with sorted keys.
+// yamlText writes a JSON value byte for byte as the Python dispatcherctl does: in block style, with sorted keys, in ASCII,
+// long text folded.
 func yamlText(value any) string {
-	var out strings.Builder
-	enc := yaml.NewEncoder(&out)
-	enc.SetIndent(2)
-	enc.CompactSeqIndent()
-	// Neither can fail: the nodes are ours, and a Builder takes everything.
-	enc.Encode(yamlNode(value))
-	enc.Close()
-	return out.String()
+	var y yamlWriter
+	y.value(value, 0)
+	y.WriteByte('\n')
+	return y.String()
 }
 
-func yamlNode(value any) *yaml.Node {
+// yamlWriter writes blocks: where one stands inside another, it begins in the line of its dash or on a new one.
+type yamlWriter struct {
+	strings.Builder
+	lineStart int // in bytes
+}
+
+// column is how far the line has come. The output is ASCII: a byte is a character.
+func (y *yamlWriter) column() int { return y.Len() - y.lineStart }
+
+// newline begins a line with spaces.
+func (y *yamlWriter) newline(indent int) {
+	y.WriteByte('\n')
+	y.lineStart = y.Len()
+	y.pad(indent)
+}
+
+func (y *yamlWriter) pad(indent int) { y.WriteString(strings.Repeat(" ", indent)) }
+
+// value writes what begins at the column where y is.
+func (y *yamlWriter) value(value any, indent int) {
 	switch v := value.(type) {
-	case nil:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: "null"}
-	case bool:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(v)}
-	case message.Number:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: yamlNumber(string(v))}
-	case string:
-		return yamlString(v)
 	case []any:
-		return yamlList(v)
+		if len(v) > 0 {
+			y.list(v, indent)
+			return
+		}
+		y.WriteString("[]")
 	case map[string]any:
-		return yamlMap(v)
+		if len(v) > 0 {
+			y.object(v, indent)
+			return
+		}
+		y.WriteString("{}")
+	case nil:
+		y.WriteString("null")
+	case bool:
+		y.WriteString(strconv.FormatBool(v))
+	case message.Number:
+		y.WriteString(yamlNumber(string(v)))
+	case string:
+		y.text(v, indent, true)
 	default:
-		return yamlString(fmt.Sprint(v))
+		y.text(fmt.Sprint(v), indent, true)
 	}
 }
 
-func yamlList(list []any) *yaml.Node {
-	node := &yaml.Node{Kind: yaml.SequenceNode}
-	if len(list) == 0 {
-		node.Style = yaml.FlowStyle
+func (y *yamlWriter) list(list []any, indent int) {
+	for i, item := range list {
+		if i > 0 {
+			y.newline(indent)
+		}
+		y.WriteString("- ")
+		y.value(item, deeper(item, indent))
 	}
-	for _, item := range list {
-		node.Content = append(node.Content, yamlNode(item))
-	}
-	return node
 }
 
-func yamlMap(object map[string]any) *yaml.Node {
-	node := &yaml.Node{Kind: yaml.MappingNode}
-	if len(object) == 0 {
-		node.Style = yaml.FlowStyle
+func (y *yamlWriter) object(object map[string]any, indent int) {
+	for i, key := range slices.Sorted(maps.Keys(object)) {
+		if i > 0 {
+			y.newline(indent)
+		}
+		if !isPlainKey(key) {
+			y.WriteString("? ")
+			y.text(key, indent, true)
+			y.newline(indent)
+			y.WriteString(": ")
+			y.value(object[key], deeper(object[key], indent))
+			continue
+		}
+		y.text(key, indent, false)
+		y.WriteByte(':')
+		y.member(object[key], indent)
 	}
-	for _, key := range slices.Sorted(maps.Keys(object)) {
-		node.Content = append(node.Content, yamlString(key), yamlNode(object[key]))
-	}
-	return node
 }
 
-// yamlNumber keeps every digit. YAML 1.1, which Python reads, takes 1e9 for text: a float has a point and a signed exponent.
+// member writes the value of a key: blocks on a line of their own, and a list no deeper than its key.
+func (y *yamlWriter) member(value any, indent int) {
+	switch {
+	case !isBlock(value):
+		y.WriteByte(' ')
+	case isList(value):
+		y.newline(indent)
+	default:
+		indent += 2
+		y.newline(indent)
+	}
+	y.value(value, indent)
+}
+
+// deeper is the indent of a value that begins in the line of a dash.
+func deeper(value any, indent int) int {
+	if isBlock(value) {
+		return indent + 2
+	}
+	return indent
+}
+
+func isBlock(value any) bool {
+	object, _ := value.(map[string]any)
+	return isList(value) || len(object) > 0
+}
+
+func isList(value any) bool {
+	list, _ := value.([]any)
+	return len(list) > 0
+}
+
+// yamlNumber writes integers with every digit and others as Python does, which has read them as floats. YAML 1.1, which
+// Python reads, takes 1e9 for text: a float has a point.
 func yamlNumber(text string) string {
 	switch text {
 	case "NaN":
 		return ".nan"
-	case "Infinity":
-		return ".inf"
-	case "-Infinity":
-		return "-.inf"
+	case "-0":
+		return "0"
 	}
-	mantissa, exponent, ok := strings.Cut(strings.ToLower(text), "e")
-	if !ok {
+	if !strings.ContainsAny(text, ".eEI") {
 		return text
 	}
-	if !strings.Contains(mantissa, ".") {
-		mantissa += ".0"
-	}
-	if exponent[0] != '-' && exponent[0] != '+' {
-		exponent = "+" + exponent
-	}
-	return mantissa + "e" + exponent
-}
-
-// yamlString picks a style in which the text stays text for readers of YAML 1.1 as well as 1.2.
-func yamlString(text string) *yaml.Node {
-	text = strings.ToValidUTF8(text, "\uFFFD") // half a surrogate pair cannot stand in YAML
-	node := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
+	f, _ := strconv.ParseFloat(text, 64) // what is out of range is infinite
 	switch {
-	case strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }), raggedLines.MatchString(text):
-		node.Style = yaml.DoubleQuotedStyle
-	case strings.Contains(text, "\n"):
-		node.Style = yaml.LiteralStyle
-	case otherThanText.MatchString(text):
-		node.Style = yaml.SingleQuotedStyle
+	case math.IsInf(f, 1):
+		return ".inf"
+	case math.IsInf(f, -1):
+		return "-.inf"
 	}
-	return node
+	short := strconv.FormatFloat(f, 'e', -1, 64)
+	mantissa, exponent, _ := strings.Cut(short, "e")
+	if e, _ := strconv.Atoi(exponent); f == 0 || -4 <= e && e < 16 {
+		return withPoint(strconv.FormatFloat(f, 'f', -1, 64))
+	}
+	return withPoint(mantissa) + "e" + exponent
 }
 
-// raggedLines matches text of several lines that a literal block would not keep for every reader.
-var raggedLines = regexp.MustCompile(`^[ \n].*\n|^\n| \n|\n\n$|(?s)\n.* $`)
-
-// otherThanText matches what a reader would not take for a string, by the types of YAML 1.1 (https://yaml.org/type/), less
-// the single letters y and n, which hardly any reader takes for booleans.
-var otherThanText = regexp.MustCompile(`^(?:` + strings.Join([]string{
-	`|~|null|Null|NULL|=|<<`,
-	`yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF`,
-	`[-+]?0b[01_]+|[-+]?0o?[0-7_]+|[-+]?[0-9][0-9_]*|[-+]?0x[0-9a-fA-F_]+`,
-	`[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?`,
-	`[-+]?(?:[0-9][0-9_]*)?\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+`,
-	`[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)`,
-	`[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt \t].*)?`,
-}, "|") + `)$`)
+func withPoint(digits string) string {
+	if strings.Contains(digits, ".") {
+		return digits
+	}
+	return digits + ".0"
+}

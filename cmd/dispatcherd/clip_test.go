@@ -12,7 +12,7 @@ import (
 func logged(t *testing.T, message string, attrs ...any) string {
 	t.Helper()
 	var out bytes.Buffer
-	log, err := newLogger("info", &out)
+	log, _, err := newLogger("info", &out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// newLogger returns the log of both processes, readable lines on w.
-func newLogger(level string, w io.Writer) (*slog.Logger, error) {
+// newLogger returns the log of both processes, readable lines on w, and the least level
+// that it writes, which may be changed.
+func newLogger(level string, w io.Writer) (*slog.Logger, *slog.LevelVar, error) {
 	var l slog.Level
 	switch strings.ToLower(level) {
 	case "debug":
@@ -20,7 +21,9 @@ func newLogger(level string, w io.Writer) (*slog.Logger, error) {
 	case "error", "critical":
 		l = slog.LevelError
 	default:
-		return nil, fmt.Errorf("--log-level must be debug, info, warning or error, got %q", level)
+		return nil, nil, fmt.Errorf("--log-level must be debug, info, warning, error or critical, got %q", level)
 	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: clip})), nil
+	threshold := &slog.LevelVar{}
+	threshold.Set(l)
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: threshold, ReplaceAttr: clip})), threshold, nil
 }

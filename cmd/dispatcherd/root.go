@@ -88,7 +88,7 @@ The configuration is a TOML file, or the YAML of the Python original as it is.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.Flags().StringVar(&o.config, "config", "", "configuration `FILE` (default: $DISPATCHERD_CONFIG_FILE, ./dispatcherd.toml, ./dispatcher.yml, /etc/dispatcherd/dispatcherd.toml)")
 	root.Flags().BoolVar(&o.check, "check", false, "check the configuration, print every problem, or else what is to be known about it, and exit")
-	root.PersistentFlags().StringVar(&o.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error")
+	root.PersistentFlags().StringVar(&o.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error, critical (the same as error)")
 	root.AddCommand(newSupervisor(&o, stderr))
 	return root
 }
@@ -106,7 +106,7 @@ func approve(path string, notes []string, stdout io.Writer) error {
 
 // serve runs the daemon until a signal ends it.
 func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	log, err := newLogger(o.level, stderr)
+	log, threshold, err := newLogger(o.level, stderr)
 	if err != nil {
 		return usage(err)
 	}
@@ -124,5 +124,5 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	outliveReader()
 	ctx, hurry, stop := signals(ctx)
 	defer stop()
-	return daemon.New(cfg, o.level, log).Run(ctx, hurry)
+	return daemon.New(cfg, o.level, threshold, log).Run(ctx, hurry)
 }

@@ -36,7 +36,7 @@ how workers are started. Tasks and results do not pass through it.`,
 
 // hold runs the supervisor until it is told to end.
 func hold(ctx context.Context, cfg supervisor.Config, fd uint, level string, stderr io.Writer) error {
-	log, err := newLogger(level, stderr)
+	log, _, err := newLogger(level, stderr)
 	if err != nil {
 		return usage(err)
 	}

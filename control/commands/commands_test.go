@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +25,12 @@ type fake struct {
 	submitted *message.Message
 	watch     chan<- dispatch.Ended
 	refuse    error
+	noRun     bool
+	level     *LogLevel
+	notes     []string
+	chunks    message.ChunkStats
+	partials  []message.Partial
+	memory    Memory
 	metrics   map[string]any
 }
 
@@ -60,6 +67,13 @@ func (f *fake) Main() (received, controls uint64) { return 20, 8 }
 func (f *fake) Producers() map[string]any         { return map[string]any{"socket-producer": map[string]any{}} }
 func (f *fake) Metrics() map[string]any           { return f.metrics }
 func (f *fake) Supervisor() map[string]any        { return map[string]any{"isolation": "cgroup"} }
+func (f *fake) RunEnabled() bool                  { return !f.noRun }
+func (f *fake) LogLevel() *LogLevel               { return f.level }
+func (f *fake) Notes() []string                   { return f.notes }
+
+func (f *fake) Chunks() (message.ChunkStats, []message.Partial) { return f.chunks, f.partials }
+
+func (f *fake) Memory(context.Context) (Memory, error) { return f.memory, f.refuse }
 
 func newTable(f *fake) *Table { return NewTable(f, fakePool{f}, f) }
 
@@ -104,20 +118,18 @@ func TestCommandWithoutANameSaysWhatControlMustBe(t *testing.T) {
 
 func TestRunningListsWholeMessagesAndNothingElse(t *testing.T) {
 	t.Parallel()
-	m := parse(t, `{"task": "a.b", "uuid": "u", "args": [1.50, 12345678901234567890123, NaN], "extra": true}`)
+	const text = `{"task": "a.b", "uuid": "u", "args": [1.50, 12345678901234567890123, NaN], "extra": true, "b": 1, "a": 2}`
+	m := parse(t, text)
 	f := &fake{entries: []dispatch.Entry{
 		{State: dispatch.Running, Worker: 4, Message: m},
 		{State: dispatch.Delayed, Index: 2, Worker: -1, Message: m},
 	}}
-	got := newTable(f).Do(t.Context(), "running", Call{Data: []byte(`{"task": "a.b", "args": [1]}`)}).Reply
-	whole := map[string]any{
-		"task": "a.b", "uuid": "u", "extra": true,
-		"args": []any{message.Number("1.50"), message.Number("12345678901234567890123"), message.Number("NaN")},
+	got := message.Encode(newTable(f).Do(t.Context(), "running", Call{Data: []byte(`{"task": "a.b", "args": [1], "uuid": 5}`)}).Object())
+	want := `{"worker-4": ` + text + `, "delayed-2": ` + text + `}`
+	if string(got) != want {
+		t.Errorf("running answered\n%s, want\n%s", got, want)
 	}
-	if diff := cmp.Diff(map[string]any{"worker-4": whole, "delayed-2": whole}, got); diff != "" {
-		t.Errorf("running: -want +got\n%s", diff)
-	}
-	if diff := cmp.Diff(dispatch.Filter{Task: "a.b", Args: []byte("[1]")}, f.filter); diff != "" {
+	if diff := cmp.Diff(dispatch.Filter{Task: []byte(`"a.b"`), Args: []byte("[1]"), UUID: []byte("5")}, f.filter); diff != "" {
 		t.Errorf("filter: -want +got\n%s", diff)
 	}
 }
@@ -127,6 +139,7 @@ func TestWorkersHaveTheOriginalsShape(t *testing.T) {
 	f := &fake{infos: []workers.Info{
 		{ID: 0, PID: 100, State: workers.Busy, Task: &workers.Task{Name: "a.b"}, Interrupted: true, Finished: 3, Created: time.Now()},
 		{ID: 1, State: workers.Starting, Created: time.Now()},
+		{ID: 2, PID: 102, State: workers.Errored, Finished: 5, Created: time.Now(), Ended: time.Now(), Exit: "killed by SIGSEGV"},
 	}}
 	got := newTable(f).Do(t.Context(), "workers", Call{}).Reply
 	for _, w := range got {
@@ -138,12 +151,37 @@ func TestWorkersHaveTheOriginalsShape(t *testing.T) {
 			"current_task_uuid": "<unknown>", "active_cancel": true,
 		},
 		"worker-1": map[string]any{
-			"worker_id": 1, "pid": nil, "status": "starting", "finished_count": 0, "current_task": nil,
+			"worker_id": 1, "pid": nil, "status": "spawned", "finished_count": 0, "current_task": nil,
 			"current_task_uuid": nil, "active_cancel": false,
+		},
+		"worker-2": map[string]any{
+			"worker_id": 2, "pid": 102, "status": "error", "finished_count": 5, "current_task": nil,
+			"current_task_uuid": nil, "active_cancel": false, "exit": "killed by SIGSEGV",
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("workers: -want +got\n%s", diff)
+	}
+}
+
+func TestStatusOfAWorkerIsTheOriginalsWord(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		worker workers.Info
+		want   string
+	}{
+		{workers.Info{State: workers.Starting}, "spawned"},
+		{workers.Info{State: workers.Starting, PID: 100}, "starting"},
+		{workers.Info{State: workers.Ready, PID: 100}, "ready"},
+		{workers.Info{State: workers.Busy, PID: 100}, "ready"},
+		{workers.Info{State: workers.Stopping, PID: 100}, "stopping"},
+		{workers.Info{State: workers.Stopping, PID: 100, Left: true}, "exited"},
+		{workers.Info{State: workers.Retired, PID: 100, Left: true}, "retired"},
+		{workers.Info{State: workers.Errored}, "error"},
+	} {
+		if got := statusOf(tt.worker); got != tt.want {
+			t.Errorf("statusOf(%+v) = %q, want %q", tt.worker, got, tt.want)
+		}
 	}
 }
 
@@ -154,7 +192,13 @@ func TestMainCountsAsTheOriginalDoes(t *testing.T) {
 	want := map[string]any{
 		"received_count": uint64(20), "control_count": uint64(8),
 		// What was interrupted or died counts as canceled there.
-		"pool": map[string]any{"next_worker_id": 7, "finished_count": 12, "canceled_count": 12, "retirement_count": 6},
+		"pool": map[string]any{
+			"next_worker_id": 7, "finished_count": 12, "canceled_count": 12, "retirement_count": 6,
+			"worker_ct": 1, "running_ct": 1, "active_task_ct": 1,
+			"usage": map[string]any{"count": 0, "top5": map[string]any{}, "near_worker_ct": map[string]any{
+				"1": "absent", "2": "absent", "3": "absent",
+			}},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("main: -want +got\n%s", diff)
@@ -177,8 +221,21 @@ func TestMetricsTellsWhetherThereIsAPage(t *testing.T) {
 
 func TestStatusHoldsTheOtherCommands(t *testing.T) {
 	t.Parallel()
-	got := newTable(&fake{}).Do(t.Context(), "status", Call{}).Reply
-	want := []string{"main", "pool", "producers", "running", "supervisor", "tasks", "workers"}
+	got := newTable(&fake{notes: []string{"a key has no effect"}}).Do(t.Context(), "status", Call{}).Reply
+	if diff := cmp.Diff([]string{"a key has no effect"}, got["notes"]); diff != "" {
+		t.Errorf("notes: -want +got\n%s", diff)
+	}
+	var want []string
+	for _, s := range control.Specs {
+		if !slices.Contains([]string{"alive", "cancel", "memory", "memory_offenders", "run", "set_log_level", "status"}, s.Name) {
+			want = append(want, s.Name)
+		}
+	}
+	if !slices.Contains(want, "aio_tasks") || !slices.Contains(want, "chunks") {
+		t.Errorf("status is to hold only %v", want)
+	}
+	want = append(want, "tasks", "pool", "supervisor", "notes") // these are ours
+	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("keys of status: -want +got\n%s", diff)
 	}
@@ -187,11 +244,10 @@ func TestStatusHoldsTheOtherCommands(t *testing.T) {
 func TestRunSubmitsAndAcknowledges(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
-	const sent = `{"uuid": "u", "task": "a.b"}`
+	const sent = `{"uuid": "u", "task": "a.b", "args": [1.0, "\ud800"]}`
 	answer := newTable(f).Do(t.Context(), "run", Call{Data: []byte(sent), Wait: true})
-	want := map[string]any{"ack": map[string]any{"task": "a.b", "uuid": "u"}}
-	if diff := cmp.Diff(want, answer.Reply); diff != "" {
-		t.Errorf("run: -want +got\n%s", diff)
+	if got, want := string(message.Encode(answer.Object())), `{"ack": `+sent+`}`; got != want {
+		t.Errorf("run answered %s, want %s", got, want)
 	}
 	if f.submitted == nil || f.submitted.Task != "a.b" {
 		t.Fatalf("submitted %+v, want a.b", f.submitted)
@@ -210,20 +266,64 @@ func TestBadRequestsAreAnsweredWithOneLine(t *testing.T) {
 	for _, tt := range []struct{ command, data, want string }{
 		{"run", `[1]`, "control_data must be an object"},
 		{"run", `"text"`, "control_data must be an object"},
-		{"run", `{"control": "alive"}`, "run takes a task, not a control request"},
 		{"run", `{"task": "a.b", "timeout": "x"}`, "timeout: must be a number of seconds, got a string"},
 		{"running", `[1]`, "control_data must be an object"},
-		{"running", `{"uuid": 5}`, "control_data: uuid must be a string"},
-		{"cancel", `{"task": []}`, "control_data: task must be a string"},
+		{"cancel", `5`, "control_data must be an object"},
+		{"aio_tasks", `"x"`, "control_data must be an object"},
+		{"aio_tasks", `{"limit": "6"}`, "control_data: limit must be a whole number"},
+		{"aio_tasks", `{"limit": 1.5}`, "control_data: limit must be a whole number"},
+		{"aio_tasks", `{"limit": 100000000000000000000}`, "control_data: limit must be a whole number"},
+		{"set_log_level", `[]`, "control_data must be an object"},
+		{"memory_offenders", `[]`, "control_data must be an object"},
+		{"memory_offenders", `{"limit": -1}`, "control_data: limit must be 0 or more"},
+		{"memory_offenders", `{"limit": true}`, "control_data: limit must be a whole number"},
+		{"memory_offenders", `{"group_by": "module"}`, `control_data: group_by must be "type", which groups workers by their task`},
 	} {
 		f := &fake{}
-		got := newTable(f).Do(t.Context(), tt.command, Call{Data: []byte(tt.data)}).Reply
-		if diff := cmp.Diff(map[string]any{"error": tt.want}, got); diff != "" {
+		answer := newTable(f).Do(t.Context(), tt.command, Call{Data: []byte(tt.data)})
+		if diff := cmp.Diff(map[string]any{"error": tt.want}, answer.Reply); diff != "" {
 			t.Errorf("%s %s: -want +got\n%s", tt.command, tt.data, diff)
+		}
+		if bad := strings.HasPrefix(tt.want, "control_data"); answer.BadData != bad {
+			t.Errorf("%s %s: BadData is %v, want %v", tt.command, tt.data, answer.BadData, bad)
 		}
 		if f.submitted != nil {
 			t.Errorf("%s %s submitted %+v", tt.command, tt.data, f.submitted)
 		}
+	}
+}
+
+func TestRunWithoutAControlProducerIsRefusedInTheOriginalsWords(t *testing.T) {
+	t.Parallel()
+	f := &fake{noRun: true}
+	const want = "A ControlProducer producer is not enabled. Add it to the list of producers in the service config to use this."
+	for _, data := range []string{`{"task": "a.b"}`, `[1]`} {
+		got := newTable(f).Do(t.Context(), "run", Call{Data: []byte(data)}).Reply
+		if diff := cmp.Diff(map[string]any{"error": want}, got); diff != "" || f.submitted != nil {
+			t.Errorf("run %s submitted %v: -want +got\n%s", data, f.submitted, diff)
+		}
+	}
+}
+
+func TestRunWithoutDataSubmitsATaskWithoutAName(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	answer := newTable(f).Do(t.Context(), "run", Call{})
+	if got := string(message.Encode(answer.Object())); got != `{"ack": {}}` || f.submitted == nil || string(f.submitted.Body) != "{}" {
+		t.Errorf("run answered %s and submitted %+v", got, f.submitted)
+	}
+}
+
+func TestNobodyWaitsForTheEndOfANestedControlRequest(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	const nested = `{"control": "cancel", "reply_to": "me"}`
+	answer := newTable(f).Do(t.Context(), "run", Call{Data: []byte(nested), Wait: true})
+	if got := string(message.Encode(answer.Object())); got != `{"ack": `+nested+`}` {
+		t.Errorf("run answered %s", got)
+	}
+	if answer.Ended != nil || f.watch != nil || f.submitted == nil || f.submitted.Control != "cancel" {
+		t.Errorf("an end is waited for, or %+v was submitted", f.submitted)
 	}
 }
 

@@ -2,21 +2,26 @@ package commands
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
 )
 
-// run submits the task message in control_data. Its ack means accepted, not
-// run: the task may yet wait, or be discarded as a duplicate.
+const errNoControlProducer wording = "A ControlProducer producer is not enabled. Add it to the list of producers in the service config to use this."
+
+// run submits the message in control_data. Its ack means accepted, not run: the task may
+// yet wait, or be discarded as a duplicate. A control request is carried out; its reply
+// goes nowhere.
 func run(t *Table, ctx context.Context, c Call) (Answer, error) {
-	data, err := c.object()
-	if err != nil {
+	if !t.service.RunEnabled() {
+		return Answer{}, errNoControlProducer
+	}
+	if _, err := c.object(); err != nil {
 		return Answer{}, err
 	}
-	text := c.Data // not data: what it holds would arrive with its keys in another order
+	text := c.Data
 	if text == nil {
 		text = []byte("{}") // a task without a name, which fails
 	}
@@ -24,17 +29,14 @@ func run(t *Table, ctx context.Context, c Call) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	if m.IsControl {
-		return Answer{}, errors.New("run takes a task, not a control request")
-	}
 	var watch chan dispatch.Ended
-	if c.Wait {
+	if c.Wait && !m.IsControl {
 		watch = make(chan dispatch.Ended, 1)
 	}
 	if err := t.service.Submit(ctx, m, watch); err != nil {
 		return Answer{}, fmt.Errorf("task is not accepted: %w", err)
 	}
-	return Answer{Reply: map[string]any{"ack": data}, Ended: watch}, nil
+	return Answer{Reply: map[string]any{"ack": json.RawMessage(text)}, Ended: watch}, nil
 }
 
 // Ended is the reply that follows once a task has ended that was waited for.

@@ -2,7 +2,7 @@ package commands
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
@@ -17,7 +17,7 @@ func running(t *Table, ctx context.Context, c Call) (Answer, error) {
 		return Answer{}, err
 	}
 	entries, err := t.tasks.Tasks(ctx, f)
-	return Answer{Reply: list(entries)}, err
+	return list(entries), err
 }
 
 // cancel interrupts or removes the tasks that match the filter and lists them
@@ -28,7 +28,7 @@ func cancel(t *Table, ctx context.Context, c Call) (Answer, error) {
 		return Answer{}, err
 	}
 	entries, err := t.tasks.Cancel(ctx, f)
-	return Answer{Reply: list(entries)}, err
+	return list(entries), err
 }
 
 // filter reads task, uuid, args and kwargs of control_data.
@@ -37,26 +37,10 @@ func (c Call) filter() (dispatch.Filter, error) {
 	if err != nil {
 		return dispatch.Filter{}, err
 	}
-	var f dispatch.Filter
-	if f.Task, err = text(data, "task"); err != nil {
-		return f, err
-	}
-	if f.UUID, err = text(data, "uuid"); err != nil {
-		return f, err
-	}
-	f.Args, f.Kwargs = encoded(data, "args"), encoded(data, "kwargs")
-	return f, nil
-}
-
-func text(data map[string]any, key string) (string, error) {
-	switch v := data[key].(type) {
-	case nil:
-		return "", nil
-	case string:
-		return v, nil
-	default:
-		return "", fmt.Errorf("control_data: %s must be a string", key)
-	}
+	return dispatch.Filter{
+		Task: encoded(data, "task"), UUID: encoded(data, "uuid"),
+		Args: encoded(data, "args"), Kwargs: encoded(data, "kwargs"),
+	}, nil
 }
 
 func encoded(data map[string]any, key string) []byte {
@@ -67,15 +51,12 @@ func encoded(data map[string]any, key string) []byte {
 	return message.Encode(v)
 }
 
-// list is a reply with the entries' whole messages.
-func list(entries []dispatch.Entry) map[string]any {
-	reply := make(map[string]any, len(entries)+1)
-	for _, e := range entries {
-		v, err := message.Decode(e.Message.Body)
-		if err != nil {
-			v = map[string]any{"uuid": e.Message.UUID, "task": e.Message.Task, "error": err.Error()}
-		}
-		reply[e.Key()] = v
+// list is the entries' whole messages, as they were sent.
+func list(entries []dispatch.Entry) Answer {
+	a := Answer{Reply: make(map[string]any, len(entries)), Order: make([]string, len(entries))}
+	for i, e := range entries {
+		a.Order[i] = e.Key()
+		a.Reply[a.Order[i]] = json.RawMessage(e.Message.Body)
 	}
-	return reply
+	return a
 }

@@ -2,24 +2,31 @@ package commands
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/workers"
 )
+
+// apart are the commands that only read and are not part of status: it would hold itself,
+// or they take their time to measure.
+var apart = []string{"alive", "status", "memory", "memory_offenders"}
 
 // status is what there is to know in one reply: the other commands that only
 // read, and the tasks, the pool and the supervisor in figures.
 func status(t *Table, ctx context.Context, _ Call) (Answer, error) {
 	reply := map[string]any{}
-	for name, do := range map[string]command{
-		"running": running, "workers": listWorkers, "producers": producers, "main": counters,
-	} {
-		answer, err := do(t, ctx, Call{})
+	for _, s := range control.Specs {
+		if s.Acts || slices.Contains(apart, s.Name) {
+			continue
+		}
+		answer, err := t.commands[s.Name](t, ctx, Call{})
 		if err != nil {
 			return Answer{}, err
 		}
-		reply[name] = answer.Reply
+		reply[s.Name] = answer.Object()
 	}
 	tasks, err := t.tasks.Stats(ctx)
 	if err != nil {
@@ -28,6 +35,7 @@ func status(t *Table, ctx context.Context, _ Call) (Answer, error) {
 	reply["tasks"] = taskFigures(tasks)
 	reply["pool"] = poolFigures(t.workers.Stats())
 	reply["supervisor"] = t.service.Supervisor()
+	reply["notes"] = append([]string{}, t.service.Notes()...) // a list also when there is none
 	return Answer{Reply: reply}, nil
 }
 
@@ -48,6 +56,7 @@ func poolFigures(s workers.Stats) map[string]any {
 	f := map[string]any{
 		"starting": s.Starting, "ready": s.Ready, "busy": s.Busy, "stopping": s.Stopping,
 		"failed_starts": s.FailedStarts, "killed": s.Killed, "draining": s.Draining,
+		"crash_loop": s.CrashLoop,
 	}
 	if s.Failures > 0 {
 		f["failures_in_a_row"], f["last_error"] = s.Failures, s.LastError

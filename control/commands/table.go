@@ -3,7 +3,9 @@ package commands
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
@@ -36,6 +38,16 @@ type Service interface {
 	Metrics() map[string]any
 	// Supervisor describes the process that holds the workers.
 	Supervisor() map[string]any
+	// RunEnabled says whether tasks may be submitted by control request.
+	RunEnabled() bool
+	// Chunks shows the messages that came in parts.
+	Chunks() (message.ChunkStats, []message.Partial)
+	// Memory measures the daemon and its workers.
+	Memory(ctx context.Context) (Memory, error)
+	// LogLevel is what the daemon logs.
+	LogLevel() *LogLevel
+	// Notes say what of the configuration has no effect or needs to be known.
+	Notes() []string
 }
 
 // Call is one control request.
@@ -47,59 +59,94 @@ type Call struct {
 // Answer is the reply to a request.
 type Answer struct {
 	Reply map[string]any
+	// Order is that of the keys of Reply; nil where it means nothing.
+	Order []string
+	// BadData says that control_data was not what the command takes; Reply says why.
+	BadData bool
 	// Ended gets the end of a submitted task when the caller wants to wait for
 	// it; nil otherwise.
 	Ended <-chan dispatch.Ended
+}
+
+// Object is the reply in its order.
+func (a Answer) Object() message.Object {
+	order := a.Order
+	if order == nil {
+		order = slices.Sorted(maps.Keys(a.Reply))
+	}
+	object := make(message.Object, len(order), len(order)+1)
+	for i, key := range order {
+		object[i] = message.Member{Name: key, Value: a.Reply[key]}
+	}
+	return object
 }
 
 type command func(t *Table, ctx context.Context, c Call) (Answer, error)
 
 // table is every command there is.
 var table = map[string]command{
-	"alive":     alive,
-	"cancel":    cancel,
-	"main":      counters,
-	"metrics":   pageOfMetrics,
-	"producers": producers,
-	"run":       run,
-	"running":   running,
-	"status":    status,
-	"workers":   listWorkers,
+	"aio_tasks":        aioTasks,
+	"alive":            alive,
+	"cancel":           cancel,
+	"chunks":           chunks,
+	"main":             counters,
+	"memory":           memory,
+	"memory_offenders": memoryOffenders,
+	"metrics":          pageOfMetrics,
+	"producers":        producers,
+	"run":              run,
+	"running":          running,
+	"set_log_level":    setLogLevel,
+	"status":           status,
+	"workers":          listWorkers,
 }
 
 // Table carries out commands.
 type Table struct {
-	tasks   Tasks
-	workers Workers
-	service Service
+	commands map[string]command // for status, which is one of them
+	tasks    Tasks
+	workers  Workers
+	service  Service
 }
 
 // NewTable returns a table that asks the given parts.
 func NewTable(t Tasks, w Workers, s Service) *Table {
-	return &Table{tasks: t, workers: w, service: s}
+	return &Table{commands: table, tasks: t, workers: w, service: s}
 }
 
 var errNoName = errors.New("control must be a string, the name of a command")
 
+// wording is an error in the words of the original.
+type wording string
+
+func (w wording) Error() string { return string(w) }
+
+// badData is what is wrong with control_data.
+type badData string
+
+func (b badData) Error() string { return "control_data" + string(b) }
+
 // Do carries out the command of that name. Whatever goes wrong is in the
 // reply, under "error".
 func (t *Table) Do(ctx context.Context, name string, c Call) Answer {
-	do, ok := table[name]
+	do, ok := t.commands[name]
 	switch {
 	case name == "": // which also stands for whatever is no string
-		return failed(errNoName)
+		return Failed(errNoName)
 	case !ok:
 		return Answer{Reply: map[string]any{"error": "No control method " + name}}
 	}
 	answer, err := do(t, ctx, c)
 	if err != nil {
-		return failed(err)
+		return Failed(err)
 	}
 	return answer
 }
 
-func failed(err error) Answer {
-	return Answer{Reply: map[string]any{"error": err.Error()}}
+// Failed is the answer that says why there is no other.
+func Failed(err error) Answer {
+	var bad badData
+	return Answer{Reply: map[string]any{"error": err.Error()}, BadData: errors.As(err, &bad)}
 }
 
 // object reads control_data, which must be an object if it is there.
@@ -109,11 +156,28 @@ func (c Call) object() (map[string]any, error) {
 	}
 	v, err := message.Decode(c.Data)
 	if err != nil {
-		return nil, fmt.Errorf("control_data: %w", err)
+		return nil, badData(": " + err.Error())
 	}
 	data, ok := v.(map[string]any)
 	if !ok {
-		return nil, errors.New("control_data must be an object")
+		return nil, badData(" must be an object")
 	}
 	return data, nil
+}
+
+// wholeNumber reads an integer of control_data: usual is for an absent one, none for null.
+func wholeNumber(data map[string]any, key string, usual, none int) (int, error) {
+	value, ok := data[key]
+	switch {
+	case !ok:
+		return usual, nil
+	case value == nil:
+		return none, nil
+	}
+	text, _ := value.(message.Number)
+	n, err := strconv.Atoi(string(text))
+	if err != nil {
+		return 0, badData(": " + key + " must be a whole number")
+	}
+	return n, nil
 }

@@ -8,7 +8,7 @@ import (
 	"dispatcherd/workers"
 )
 
-// listWorkers describes every worker.
+// listWorkers describes every worker, those too that have ended lately.
 func listWorkers(t *Table, _ context.Context, _ Call) (Answer, error) {
 	reply := map[string]any{}
 	now := time.Now()
@@ -22,7 +22,7 @@ func describe(w workers.Info, now time.Time) map[string]any {
 	d := map[string]any{
 		"worker_id":         w.ID,
 		"pid":               nil,
-		"status":            statusOf(w.State),
+		"status":            statusOf(w),
 		"finished_count":    w.Finished,
 		"current_task":      nil,
 		"current_task_uuid": nil,
@@ -31,6 +31,9 @@ func describe(w workers.Info, now time.Time) map[string]any {
 	}
 	if w.PID != 0 {
 		d["pid"] = w.PID
+	}
+	if !w.Ended.IsZero() {
+		d["exit"] = w.Exit
 	}
 	if w.Task != nil {
 		d["current_task"], d["current_task_uuid"] = w.Task.Name, w.Task.UUID
@@ -41,11 +44,18 @@ func describe(w workers.Info, now time.Time) map[string]any {
 	return d
 }
 
-// statusOf is the outside word for a worker's state: a busy worker is a ready
-// one with a current_task.
-func statusOf(s workers.State) string {
-	if s == workers.Busy {
+// statusOf is the original's word for a worker's state. It has none for a busy worker,
+// which is a ready one with a current_task. A worker is "spawned" until its process
+// exists; it is never "initialized", since it is started as soon as it is wanted.
+func statusOf(w workers.Info) string {
+	switch {
+	case w.State == workers.Starting && w.PID == 0:
+		return "spawned"
+	case w.State == workers.Busy:
 		return string(workers.Ready)
+	case w.State == workers.Stopping && w.Left:
+		return "exited"
+	default:
+		return string(w.State)
 	}
-	return string(s)
 }

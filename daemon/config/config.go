@@ -58,6 +58,10 @@ type Config struct {
 	RefuseRun bool
 	// Socket is the section [brokers.socket]; its Path is empty without it.
 	Socket control.Config
+	// ControlBroker is the broker that dispatcherctl takes when none is named: "socket"
+	// or "pg_notify"; empty without one. Default: the socket, if there is one. The YAML of
+	// the Python original may name another, which only Python knows.
+	ControlBroker string
 	// Schedule holds the tasks of [[on_start]] and [[schedule]].
 	Schedule schedule.Config
 	// Metrics is the section [metrics]; nil without it.
@@ -169,6 +173,12 @@ func (d *document) config(has outline) Config {
 	}
 	if has.line("brokers.pg_notify") > 0 {
 		c.PgNotify = &d.Brokers.PgNotify.Config
+	}
+	switch {
+	case c.Socket.Path != "":
+		c.ControlBroker = "socket"
+	case c.PgNotify != nil:
+		c.ControlBroker = "pg_notify"
 	}
 	if has.line("metrics") > 0 {
 		c.Metrics = &d.Metrics

@@ -39,6 +39,7 @@ func TestSampleEqualsTheDefaults(t *testing.T) {
 	want := Default()
 	want.File = sampleFile
 	want.Socket = control.Config{Path: "/run/dispatcherd/dispatcherd.sock"} // the exception that it names
+	want.ControlBroker = "socket"
 	if diff := cmp.Diff(want, *got, cmpopts.EquateEmpty(), exceptSettings); diff != "" {
 		t.Errorf("Load(%s) differs from the defaults (-want +got):\n%s", sampleFile, diff)
 	}
@@ -68,6 +69,7 @@ func TestSampleLoadsWithEverythingInIt(t *testing.T) {
 	want.PgNotify.Channels = []string{"app_tasks"}
 	want.PgNotify.DefaultPublishChannel = "app_tasks"
 	want.Socket.Path = "/run/dispatcherd/dispatcherd.sock"
+	want.ControlBroker = "socket"
 	want.Schedule.OnStart = []schedule.Task{{
 		Task: "app.tasks.warm_up", Args: []any{"everything", int64(3)}, Kwargs: map[string]any{"verbose": true},
 		Timeout: 5 * time.Minute, Delay: 10 * time.Second, OnDuplicate: "parallel",

@@ -49,7 +49,7 @@ func parseYAML(file string, text []byte) (*Config, Problems) {
 	doc := newDocument()
 	found := decode(file, at, t.Tree, doc)
 	c := doc.config(at)
-	c.File, c.Original, c.RefuseRun = file, true, t.RefuseRun
+	c.File, c.Original, c.RefuseRun, c.ControlBroker = file, true, t.RefuseRun, t.ControlBroker()
 	if t.Places["node_id"].Line == 0 {
 		c.NodeID = newNodeID()
 	}

@@ -65,7 +65,7 @@ func TestOriginalWithEveryKey(t *testing.T) {
 	want.PgNotify.Conninfo = `host=/run/postgresql dbname=app keepalives=1 application_name=jobs password='two words'`
 	want.PgNotify.Channels, want.PgNotify.DefaultPublishChannel = []string{"jobs", "web-1"}, "jobs"
 	want.PgNotify.MaxConnectionIdle = 10 * time.Second
-	want.Socket.Path = "d.sock"
+	want.Socket.Path, want.ControlBroker = "d.sock", "socket"
 	want.Schedule.OnStart = []schedule.Task{{Task: "app.tasks.warm_up"}, {
 		Task: "app.tasks.fill", Args: []any{int64(1), "x", nil}, Kwargs: map[string]any{"deep": map[string]any{"a": 1.5}},
 		Timeout: 5 * time.Minute, Delay: 500 * time.Millisecond, OnDuplicate: "discard", Message: map[string]any{"guid": "g", "bind": true},
@@ -261,7 +261,7 @@ dispatcherd:
 	want.Worker.Python, want.Worker.Env = "/srv/venv/bin/python", map[string]string{"A": "b"}
 	want.PgNotify = pointer(pgnotify.DefaultConfig())
 	want.PgNotify.Conninfo, want.PgNotify.Channels = "dbname=app password=hunter2", []string{"jobs"}
-	want.Socket.Path = "d.sock"
+	want.Socket.Path, want.ControlBroker = "d.sock", "pg_notify"
 	want.Schedule.OnStart = []schedule.Task{{Task: "app.b", Kwargs: map[string]any{"x": int64(1)}}}
 	if diff := cmp.Diff(want, *c, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Notes")); diff != "" {
 		t.Errorf("Load differs (-want +got):\n%s", diff)

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -37,6 +38,38 @@ func TestEarlierDelayOvertakesALaterOne(t *testing.T) {
 	})
 }
 
+func TestDelayedRequestIsCarriedOutWhenItsTimeHasCome(t *testing.T) {
+	inBubble(t, 1, func(r *rig) {
+		var carriedOut []string
+		for _, text := range []string{`{"uuid": "a", "control": "alive", "delay": 2}`, `{"uuid": "b", "control": "alive", "delay": 3}`} {
+			m := parse(t, text)
+			if err := r.Delay(m, func() { carriedOut = append(carriedOut, m.UUID) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.wantList("delayed-0 a, delayed-1 b")
+		if got := r.cancel(Filter{UUID: []byte(`"b"`)}); got != "delayed-1 b" {
+			t.Errorf("cancel lists %s", got)
+		}
+		time.Sleep(2*time.Second - time.Nanosecond)
+		r.wantList("delayed-0 a")
+		time.Sleep(time.Minute)
+		r.wantList("")
+		if !slices.Equal(carriedOut, []string{"a"}) {
+			t.Errorf("carried out: %q, want that of a", carriedOut)
+		}
+		r.wantStarted()
+		s, err := r.Stats(r.Context())
+		if err != nil || s.Accepted != 2 || s.Ended[CarriedOut] != 1 || s.Ended[Cancelled] != 1 {
+			t.Errorf("stats are %+v, %v, want one carried out and one cancelled of 2", s, err)
+		}
+		r.stop()
+		if err := r.Delay(parse(t, `{"control": "alive", "delay": 1}`), func() {}); !errors.Is(err, ErrEnded) {
+			t.Errorf("Delay after the end: %v, want %v", err, ErrEnded)
+		}
+	})
+}
+
 func TestFarDelayIsKept(t *testing.T) {
 	inBubble(t, 1, func(r *rig) {
 		r.submit(`{"uuid": "a", "task": "job", "delay": 1e300}`)
@@ -66,7 +99,7 @@ func TestCancelledDelayedTaskNeverRuns(t *testing.T) {
 		r.submit(`{"uuid": "a", "task": "job", "delay": 1}`)
 		b := r.submit(`{"uuid": "b", "task": "job", "delay": 2}`)
 		r.submit(`{"uuid": "c", "task": "job", "delay": 3}`)
-		if _, err := r.Cancel(r.Context(), Filter{UUID: "b"}); err != nil {
+		if _, err := r.Cancel(r.Context(), Filter{UUID: []byte(`"b"`)}); err != nil {
 			r.Fatal(err)
 		}
 		r.wantEnd(b, Cancelled)

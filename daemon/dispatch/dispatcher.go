@@ -100,6 +100,18 @@ func (d *Dispatcher) Submit(m *message.Message, watch chan<- Ended) error {
 	return nil
 }
 
+// Delay holds a control request that has a delay among the delayed tasks, where it is
+// listed and can be cancelled as they are. carryOut is called when its time has come, by
+// the loop, and must not block. The only error is ErrEnded.
+func (d *Dispatcher) Delay(m *message.Message, carryOut func()) error {
+	t := newTask(m, nil)
+	t.request = carryOut
+	if !d.inbox.put(event{submitted: t}) {
+		return ErrEnded
+	}
+	return nil
+}
+
 // Finished says that a task ended that was given to the runner, and that its
 // worker may be free. It never waits.
 func (d *Dispatcher) Finished(e Ended) { d.inbox.put(event{ended: &e}) }

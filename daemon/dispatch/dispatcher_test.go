@@ -131,7 +131,7 @@ func TestReturnedTaskGoesToTheHeadOfTheQueueAndStaysActive(t *testing.T) {
 		synctest.Wait()
 		r.wantList("worker-1 a, blocked-0 b, queued-0 x")
 		r.Returned(r.runner.lose("a"))
-		if entries, err := r.Cancel(r.Context(), Filter{UUID: "a"}); err != nil || len(entries) != 1 || entries[0].Worker != -1 {
+		if entries, err := r.Cancel(r.Context(), Filter{UUID: []byte(`"a"`)}); err != nil || len(entries) != 1 || entries[0].Worker != -1 {
 			r.Errorf("Cancel() = %+v, %v, want one entry without a worker", entries, err)
 		}
 		if e := r.wantEnd(watch, Cancelled); e.Worker != -1 {

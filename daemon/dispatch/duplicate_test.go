@@ -228,7 +228,7 @@ func TestEqualsAreForgottenWithTheLastOfThem(t *testing.T) {
 		r.submit(body("b", "job", message.Serial))
 		r.submit(body("c", "job", message.Discard))
 		r.submit(body("d", "else", message.QueueOne))
-		if _, err := r.Cancel(r.Context(), Filter{UUID: "d"}); err != nil {
+		if _, err := r.Cancel(r.Context(), Filter{UUID: []byte(`"d"`)}); err != nil {
 			r.Fatal(err)
 		}
 		r.finish("a")

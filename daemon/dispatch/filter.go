@@ -1,36 +1,32 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 
 	"dispatcherd/daemon/message"
 )
 
-// Filter selects tasks. Each field that is set must be equal; the empty filter
-// selects every task.
+// Filter selects tasks by values of their messages, each of them JSON text. A value
+// that is there must be equal, as Python compares: 1 == 1.0 == true, whatever the order
+// of keys. No text, and any value that is false in Python (null, [], {}, 0, ""), does
+// not filter; the empty filter selects every task.
 type Filter struct {
-	Task, UUID string // "" does not filter
-	// Args and Kwargs are JSON text and compared as Python compares values:
-	// 1 == 1.0 == true, whatever the order of keys. No text, and any value that
-	// is false in Python (null, [], {}, 0, ""), does not filter.
-	Args, Kwargs []byte
+	Task, UUID, Args, Kwargs []byte
 }
 
 // compile returns the test that the filter is.
 func (f Filter) compile() (func(*message.Message) bool, error) {
-	args, err := valueFilter("args", f.Args)
-	if err != nil {
-		return nil, err
-	}
-	kwargs, err := valueFilter("kwargs", f.Kwargs)
-	if err != nil {
+	task, err1 := valueFilter("task", f.Task)
+	uuid, err2 := valueFilter("uuid", f.UUID)
+	args, err3 := valueFilter("args", f.Args)
+	kwargs, err4 := valueFilter("kwargs", f.Kwargs)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
 	}
 	return func(m *message.Message) bool {
-		return (f.Task == "" || f.Task == m.Task) &&
-			(f.UUID == "" || f.UUID == m.UUID) &&
-			args(m.Args) && kwargs(m.Kwargs)
+		return task(m.RawTask()) && uuid(m.RawUUID()) && args(m.Args) && kwargs(m.Kwargs)
 	}, nil
 }
 

@@ -9,7 +9,7 @@ func (d *Dispatcher) turn(question func()) {
 	d.apply(events)
 	d.spare = reusable(events)
 	for t := d.delays.pop(d.now); t != nil; t = d.delays.pop(d.now) {
-		d.admit(t)
+		d.due(t)
 	}
 	d.handOut()
 	if question != nil {
@@ -45,6 +45,16 @@ func (d *Dispatcher) accept(t *task) {
 		return
 	}
 	d.admit(t)
+}
+
+// due goes on with what was delayed.
+func (d *Dispatcher) due(t *task) {
+	if t.request == nil {
+		d.admit(t)
+		return
+	}
+	d.end(t, Ended{Outcome: CarriedOut})
+	t.request()
 }
 
 // admit judges a task that has arrived, or whose delay is over.

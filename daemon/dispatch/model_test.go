@@ -206,8 +206,8 @@ func (p *pair) cancelSome(t *rapid.T) {
 		filter  Filter
 		matches func(*modelTask) bool
 	}{
-		{Filter{UUID: uuid}, func(x *modelTask) bool { return x.uuid == uuid }},
-		{Filter{Task: name}, func(x *modelTask) bool { return x.name == name }},
+		{Filter{UUID: message.Encode(uuid)}, func(x *modelTask) bool { return x.uuid == uuid }},
+		{Filter{Task: message.Encode(name)}, func(x *modelTask) bool { return x.name == name }},
 		{Filter{}, all},
 	}[rapid.IntRange(0, 2).Draw(t, "kind")]
 	entries, err := p.Cancel(context.Background(), choice.filter)

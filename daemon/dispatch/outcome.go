@@ -16,6 +16,8 @@ const (
 
 	Discarded Outcome = "discarded" // its on_duplicate gave way to an equal task
 	Abandoned Outcome = "abandoned" // the dispatcher ended first
+
+	CarriedOut Outcome = "carried out" // a delayed control request, which is no task, when its time had come
 )
 
 // Ended is the end of one task. The runner fills in Seq, Outcome, Detail,

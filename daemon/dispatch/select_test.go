@@ -34,7 +34,7 @@ func TestCancelRemovesEveryMatch(t *testing.T) {
 		for i := range 4 {
 			watches = append(watches, r.submit(fmt.Sprintf(`{"uuid": "d%d", "task": "queued", "delay": 9}`, i)))
 		}
-		got := r.cancel(Filter{Task: "queued"})
+		got := r.cancel(Filter{Task: []byte(`"queued"`)})
 		want := "blocked-1 s0, blocked-2 s1, blocked-3 s2, blocked-4 s3, " +
 			"queued-0 q0, queued-1 q1, queued-2 q2, queued-3 q3, " +
 			"delayed-0 d0, delayed-1 d1, delayed-2 d2, delayed-3 d3"
@@ -78,7 +78,7 @@ func TestCancelledRunningTaskEndsWhenTheRunnerSaysSo(t *testing.T) {
 	inBubble(t, 1, func(r *rig) {
 		a := r.submit(body("a", "job", message.Serial))
 		r.submit(body("b", "job", message.Serial))
-		r.cancel(Filter{UUID: "a"})
+		r.cancel(Filter{UUID: []byte(`"a"`)})
 		r.wantNoEnd(a)
 		r.wantList("worker-0 a, blocked-0 b")
 		r.Finished(Ended{Seq: r.runner.leave("a"), Outcome: Cancelled})
@@ -112,7 +112,7 @@ func TestPositionsCountHiddenTasksToo(t *testing.T) {
 		r.submit(body("b", "y", message.Parallel))
 		r.submit(body("c", "x", message.Parallel))
 		r.submit(body("d", "y", message.Parallel))
-		if got, want := r.filtered(Filter{Task: "y"}), "worker-1 b, queued-1 d"; got != want {
+		if got, want := r.filtered(Filter{Task: []byte(`"y"`)}), "worker-1 b, queued-1 d"; got != want {
 			r.Errorf("Tasks() = %s, want %s", got, want)
 		}
 	})

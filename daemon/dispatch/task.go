@@ -12,6 +12,7 @@ type task struct {
 	seq     uint64
 	message *message.Message
 	watch   chan<- Ended // nil, or with room for one value
+	request func()       // of a control request: carries it out; nil for a task
 
 	state  State
 	since  time.Time // when it entered the state

@@ -19,8 +19,9 @@ type ChunkStats struct {
 	Successful int `json:"successful_assemblies"`
 	Errored    int `json:"errored_assemblies"` // bad chunks, messages that are no object, and the Dropped
 	TimedOut   int `json:"timed_out_assemblies"`
-	Dropped    int `json:"dropped_assemblies"` // to stay within MaxBytes and MaxMessages
-	Conflicts  int `json:"conflicting_totals"` // chunks with another total than the one before; theirs holds from then on
+	Dropped    int `json:"dropped_assemblies"`  // to stay within MaxBytes and MaxMessages
+	Conflicts  int `json:"conflicting_totals"`  // chunks with another total than the one before; theirs holds from then on
+	Repeated   int `json:"repeated_assemblies"` // messages that came whole once more, which are dropped
 	Active     int `json:"active_messages"`
 }
 
@@ -28,7 +29,7 @@ type ChunkStats struct {
 type Assembler struct {
 	// MaxBytes bounds what the partial messages take together, each chunk counted with some overhead; the oldest is dropped. Default 64 MiB.
 	MaxBytes int
-	// MaxMessages bounds the number of partial messages; the oldest is dropped. Default 1000.
+	// MaxMessages bounds the number of partial messages; the oldest is dropped. As many complete ones are remembered, each for the timeout. Default 1000.
 	MaxMessages int
 
 	timeout time.Duration
@@ -36,6 +37,7 @@ type Assembler struct {
 	byID    map[string]*list.Element
 	byAge   *list.List // of *partial, the oldest in front
 	bytes   int        // sum of their sizes
+	repeats repeats
 	stats   ChunkStats
 }
 
@@ -48,11 +50,12 @@ func NewAssembler(timeout time.Duration, now func() time.Time) *Assembler {
 		now:         now,
 		byID:        map[string]*list.Element{},
 		byAge:       list.New(),
+		repeats:     repeats{texts: map[digest]digest{}},
 	}
 }
 
 // Add takes a payload. What is not a chunk comes back as it is. A chunk is kept until it completes a message, whose text, a JSON object, is returned
-// then, even if it looks like a chunk itself. When there is an error, a chunk or a message was dropped, perhaps an older one than this; done is false.
+// then, even if it looks like a chunk itself; the same message under the same id is an error when it comes a second time. When there is an error, a chunk or a message was dropped, perhaps an older one than this; done is false.
 func (a *Assembler) Add(payload []byte) (whole []byte, done bool, err error) {
 	c, ok, err := readChunk(payload)
 	if !ok {
@@ -78,6 +81,12 @@ func (a *Assembler) Add(payload []byte) (whole []byte, done bool, err error) {
 	if _, err := indexFields(trimSpace(whole)); err != nil {
 		a.stats.Errored++
 		return nil, false, fmt.Errorf("join %d chunks of message %.64q: %w", p.total, p.id, err)
+	}
+	now := a.now()
+	a.repeats.forget(now, a.timeout, a.MaxMessages-1)
+	if a.repeats.again(p.id, whole, now) {
+		a.stats.Repeated++
+		return nil, false, fmt.Errorf("chunked message %.64q came a second time", p.id)
 	}
 	a.stats.Successful++
 	return whole, true, nil

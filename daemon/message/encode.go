@@ -11,8 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// Encode writes a value as Python's json.dumps does: ASCII only, with ", " and ": " between things. Keys are in order. It takes what Decode
-// gives, and Go's own integers, floats, lists and maps of them; a json.RawMessage is valid JSON already and only loses what is not
+// Encode writes a value as Python's json.dumps does: ASCII only, with ", " and ": " between things. The keys of a map are in order, those of an
+// Object in their own. It takes what Decode gives, and Go's own integers, floats, lists and maps of them; a json.RawMessage is valid JSON already and only loses what is not
 // ASCII; anything else goes by the rules of encoding/json, and becomes a string that says so if they refuse it.
 func Encode(v any) []byte {
 	return appendValue(nil, v)
@@ -46,6 +46,8 @@ func appendValue(b []byte, v any) []byte {
 		return appendObject(b, v)
 	case []map[string]any:
 		return appendList(b, v)
+	case Object:
+		return appendOrdered(b, v)
 	case json.RawMessage:
 		return appendASCII(b, v)
 	case map[string]json.RawMessage:

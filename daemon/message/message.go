@@ -52,9 +52,9 @@ type Message struct {
 
 // places says where in Body the values are that slices or labels refer to.
 type places struct {
-	args, kwargs, data, uuid, channel span
-	uuidRepeated, channelRepeated     bool // it is there more than once
-	known                             bool // the rest has been filled in
+	task, args, kwargs, data, uuid, channel span
+	uuidRepeated, channelRepeated           bool // it is there more than once
+	known                                   bool // the rest has been filled in
 }
 
 // Parse reads one payload, of which it keeps a copy. Text that is not JSON becomes a task of that name, unless it begins as JSON does: broken
@@ -128,6 +128,7 @@ func fromObject(body []byte, fields *fieldIndex) (*Message, error) {
 // place takes over where things are in Body, and lets the slices point there.
 func (m *Message) place(fields *fieldIndex) {
 	m.at = places{
+		task:            fields.at[fieldTask],
 		args:            fields.at[fieldArgs],
 		kwargs:          fields.at[fieldKwargs],
 		data:            fields.at[fieldControlData],
@@ -139,6 +140,12 @@ func (m *Message) place(fields *fieldIndex) {
 	}
 	m.slice()
 }
+
+// RawTask is the JSON text of the value of "task", of whatever kind; nil when absent.
+func (m *Message) RawTask() []byte { return m.at.task.of(m.Body) }
+
+// RawUUID is the JSON text of the value of "uuid", of whatever kind; nil when absent.
+func (m *Message) RawUUID() []byte { return m.at.uuid.of(m.Body) }
 
 func (m *Message) slice() {
 	m.Args = m.at.args.of(m.Body)

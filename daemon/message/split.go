@@ -68,7 +68,7 @@ func escapedLength(r rune) int {
 		return 2
 	case r >= 0x10000:
 		return 12
-	case r < ' ', r >= utf8.RuneSelf:
+	case r < ' ', r > '~': // DEL as well
 		return 6
 	default:
 		return 1

@@ -26,6 +26,18 @@ const (
 type Options struct {
 	// TCP adds a port on 127.0.0.1, where a password (scram-sha-256) is asked for.
 	TCP bool
+	// IPv6 adds the same port on ::1.
+	IPv6 bool
+	// TLS has the server offer TLS over TCP.
+	TLS *TLS
+	// HBA are lines that come before the others in pg_hba.conf.
+	HBA []string
+}
+
+// TLS is what a server that offers it has, as PEM.
+type TLS struct {
+	Certificate, Key string
+	ClientCA         string // who signs what clients show
 }
 
 // Cluster is a running PostgreSQL with a socket in a private directory. The methods of Database
@@ -37,7 +49,7 @@ type Cluster struct {
 	bin      string
 	who      *syscall.Credential
 	port     int
-	tcp      bool
+	options  Options
 	password string
 	server   *server
 	made     atomic.Int64 // databases made so far
@@ -45,7 +57,7 @@ type Cluster struct {
 
 // Open makes and starts a cluster. It returns ErrAbsent when the machine has no PostgreSQL server.
 func Open(o Options) (*Cluster, error) {
-	c := &Cluster{port: 5432, tcp: o.TCP, password: rand.Text()}
+	c := &Cluster{port: 5432, options: o, password: rand.Text()}
 	c.Database = Database{cluster: c, Name: maintenance}
 	var err error
 	if c.bin, err = findBinaries(); err != nil {
@@ -131,6 +143,27 @@ func (c *Cluster) create() error {
 	if output, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, output)
 	}
+	return c.configure()
+}
+
+// configure writes what the options ask for beside what initdb has made.
+func (c *Cluster) configure() error {
+	files := map[string]string{}
+	if tls := c.options.TLS; tls != nil {
+		files["server.crt"], files["server.key"], files["root.crt"] = tls.Certificate, tls.Key, tls.ClientCA
+	}
+	if lines := c.options.HBA; len(lines) > 0 {
+		made, err := os.ReadFile(filepath.Join(c.data(), "pg_hba.conf"))
+		if err != nil {
+			return err
+		}
+		files["pg_hba.conf"] = strings.Join(lines, "\n") + "\n" + string(made)
+	}
+	for name, text := range files {
+		if err := c.write(filepath.Join(c.data(), name), text); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -148,7 +181,7 @@ func (c *Cluster) write(path, text string) error {
 // run starts the server the first time: over TCP on a port that was free a moment ago, and on
 // another one if somebody was quicker.
 func (c *Cluster) run() error {
-	if !c.tcp {
+	if !c.options.TCP {
 		return c.start()
 	}
 	for attempt := 1; ; attempt++ {
@@ -170,14 +203,21 @@ func (c *Cluster) run() error {
 // start starts the server on the data, without care for a crash of the machine.
 func (c *Cluster) start() error {
 	address := ""
-	if c.tcp {
+	if c.options.TCP {
 		address = "127.0.0.1"
 	}
+	if c.options.IPv6 {
+		address += ",::1"
+	}
 	command := []string{filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-p", strconv.Itoa(c.port), "-h", address}
-	for _, setting := range []string{"fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0"} {
+	settings := []string{"fsync=off", "full_page_writes=off", "synchronous_commit=off", "wal_level=minimal", "max_wal_senders=0"}
+	if c.options.TLS != nil {
+		settings = append(settings, "ssl=on", "ssl_ca_file=root.crt") // server.crt and server.key are the defaults
+	}
+	for _, setting := range settings {
 		command = append(command, "-c", setting)
 	}
-	s, err := startServer(c.dir, c.who, command)
+	s, err := startServer(c.dir, c.who, postgresKind, command)
 	if s != nil {
 		c.server = s
 	}

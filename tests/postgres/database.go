@@ -78,3 +78,9 @@ func (d *Database) psql(sql string) (string, error) {
 	}
 	return strings.TrimRight(string(output), "\n"), nil
 }
+
+// Port is where the server listens over TCP, if the cluster was opened with it.
+func (d *Database) Port() int { return d.cluster.port }
+
+// Password is the superuser's.
+func (d *Database) Password() string { return d.cluster.password }

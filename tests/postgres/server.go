@@ -20,8 +20,9 @@ var guardScript string
 // startTimeout bounds how long postgres may take until it accepts connections, or to end.
 const startTimeout = time.Minute
 
-// server is one run of postgres under its guard.
+// server is one run of postgres, or of a pooler, under its guard.
 type server struct {
+	kind  kind
 	guard *exec.Cmd
 	words io.WriteCloser // to the guard; its end is the guard's order to clear up
 	ready chan struct{}  // closed when postgres accepts connections
@@ -31,14 +32,25 @@ type server struct {
 	last []string   // the last lines of its log
 }
 
-// startServer runs command, a postgres on dir, and returns when it accepts connections.
-func startServer(dir string, who *syscall.Credential, command []string) (*server, error) {
-	s := &server{ready: make(chan struct{}), ended: make(chan struct{})}
+// kind is what postgres and a pooler differ in.
+type kind struct {
+	open string // what its log says once it accepts connections
+	quit string // the signal that ends it at once
+}
+
+var (
+	postgresKind = kind{open: "ready to accept connections", quit: "QUIT"}
+	poolerKind   = kind{open: "process up", quit: "TERM"}
+)
+
+// startServer runs command, a postgres or a pooler on dir, and returns when it accepts connections.
+func startServer(dir string, who *syscall.Credential, k kind, command []string) (*server, error) {
+	s := &server{kind: k, ready: make(chan struct{}), ended: make(chan struct{})}
 	log, logEnd, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	s.guard = exec.Command("sh", append([]string{"-c", guardScript, "guard", dir}, command...)...)
+	s.guard = exec.Command("sh", append([]string{"-c", guardScript, "guard", dir, k.quit}, command...)...)
 	s.guard.Dir = dir
 	s.guard.Env = environment()
 	s.guard.ExtraFiles = []*os.File{logEnd}
@@ -68,7 +80,7 @@ func (s *server) follow(log *os.File) {
 		s.last = append(s.last, line)
 		s.last = s.last[max(0, len(s.last)-20):]
 		s.mu.Unlock()
-		if !ready && strings.Contains(line, "ready to accept connections") {
+		if !ready && strings.Contains(line, s.kind.open) {
 			ready = true
 			close(s.ready)
 		}

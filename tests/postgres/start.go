@@ -11,7 +11,13 @@ import (
 // fails if DISPATCHERD_TEST_REQUIRE=1.
 func Start(t testing.TB) *Cluster {
 	t.Helper()
-	c, err := Open(Options{})
+	return StartWith(t, Options{})
+}
+
+// StartWith is Start with options.
+func StartWith(t testing.TB, o Options) *Cluster {
+	t.Helper()
+	c, err := Open(o)
 	if err != nil {
 		absent(t, err)
 	}

@@ -26,7 +26,8 @@ type Config struct {
 	// Class is the worker class, module.Name. Default: the plain worker.
 	Class string `toml:"class"`
 	// Kwargs are named arguments for the constructor of the worker class; what it
-	// does not take is left out. Default: none.
+	// does not take is left out. They become JSON on the way: a date is a string.
+	// Default: none.
 	Kwargs map[string]any `toml:"kwargs"`
 	// IdleTimeout is the time without a task after which the worker class's
 	// on_idle hook is called. 0 turns it off. Default 0s.
@@ -76,7 +77,7 @@ func (c Config) Validate() error {
 	if c.IdleTimeout < 0 {
 		add("idle_timeout", "0s or more", c.IdleTimeout)
 	}
-	if _, err := json.Marshal(c.Kwargs); err != nil { // which is not shown: it quotes a value
+	if _, err := c.kwargs(); err != nil { // what is wrong with which value could be a secret
 		errs = append(errs, errors.New("worker.kwargs: must be made of what JSON has"))
 	}
 	for name := range c.Env {
@@ -94,13 +95,22 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// kwargs returns Kwargs as a JSON object, nil when there are none.
+func (c Config) kwargs() (json.RawMessage, error) {
+	if len(c.Kwargs) == 0 {
+		return nil, nil
+	}
+	return json.Marshal(c.Kwargs)
+}
+
 // Spec is what the supervisor needs to know. The graces are the pool's: the
 // supervisor needs them when its daemon is gone.
 func (c Config) Spec(generation int, cancelGrace, shutdownGrace time.Duration) supervisor.Spec {
+	kwargs, _ := c.kwargs() // Validate has looked
 	return supervisor.Spec{
 		Generation: generation, Python: c.Python, PythonPath: c.PythonPath,
 		WorkingDirectory: c.WorkingDirectory, Preload: c.Preload, Class: c.Class,
-		IdleTimeout: c.IdleTimeout, Env: c.Env, Tasks: c.Tasks, TasksAllow: c.TasksAllow,
+		Kwargs: kwargs, Settings: c.Settings, IdleTimeout: c.IdleTimeout, Env: c.Env, Tasks: c.Tasks, TasksAllow: c.TasksAllow,
 		CancelGrace: cancelGrace, ShutdownGrace: shutdownGrace,
 	}
 }

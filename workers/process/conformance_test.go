@@ -32,9 +32,17 @@ func (c *frameCounterpart) Say(r workers.Report) {
 	case workers.Done:
 		c.write(frame{doneFrame, r.Seq, doneBody(1, 0, 1, 2, "", "")})
 	case workers.Leaving:
-		c.write(frame{leaveFrame, 0, []byte(`{"reason":"asked to"}`)})
+		body, err := json.Marshal(map[string]string{"reason": r.Reason})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.write(frame{leaveFrame, 0, body})
 	case workers.Exited:
-		c.die(supervisor.Exit{})
+		if r.Clean {
+			c.die(supervisor.Exit{})
+		} else {
+			c.die(supervisor.Exit{Code: 1})
+		}
 	}
 }
 

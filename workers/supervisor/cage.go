@@ -16,6 +16,8 @@ type cage interface {
 	add(pid int) error
 	// kill ends every process in it. It is no error if there is none.
 	kill() error
+	// memory is what its processes take, in bytes.
+	memory(members sessions) (int64, UsageSource, error)
 	// dying is called when the first process is a zombie.
 	dying(pid int)
 	// bury ends what is left after the first process was reaped, adds to exit what the

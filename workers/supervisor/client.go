@@ -53,8 +53,9 @@ type Client struct {
 	up        chan struct{} // closed while there is one
 	lastID    uint64
 	pending   map[uint64]chan answer // launches that were asked for
-	workers   map[int]held           // the ones that live
-	orphans   []orphan               // the ones that lived when a supervisor was lost
+	asked     map[uint64]*usageCall
+	workers   map[int]held // the ones that live
+	orphans   []orphan     // the ones that lived when a supervisor was lost
 	inherited []*Launched
 	info      Info
 }
@@ -75,7 +76,7 @@ type answer struct {
 func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
 	return &Client{
 		spec: spec, tree: tree, dial: dial, log: log,
-		up: make(chan struct{}), pending: map[uint64]chan answer{}, workers: map[int]held{},
+		up: make(chan struct{}), pending: map[uint64]chan answer{}, asked: map[uint64]*usageCall{}, workers: map[int]held{},
 	}
 }
 
@@ -213,6 +214,8 @@ func (c *Client) handle(link *conn, p packet, files []*os.File) error {
 		c.exited(p)
 	case opForks:
 		c.forkServer(p.ForkServer)
+	case opUsage:
+		c.measured(p)
 	}
 	closeAll(files)
 	return nil
@@ -269,6 +272,10 @@ func (c *Client) lose(orphaned bool) {
 	for id, ch := range c.pending {
 		ch <- answer{err: errNotConnected} // buffered
 		delete(c.pending, id)
+	}
+	for id, call := range c.asked {
+		call.answer <- errNotConnected // buffered
+		delete(c.asked, id)
 	}
 	for id, w := range c.workers {
 		w.exited <- Exit{Lost: true} // buffered

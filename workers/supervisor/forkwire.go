@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -27,23 +28,26 @@ func (p forkPacket) failure() error {
 
 // forkSpec is the part of a Spec that the fork server carries out.
 type forkSpec struct {
-	Op               string   `json:"op"`
-	Version          int      `json:"version"`
-	Generation       int      `json:"generation"`
-	PythonPath       []string `json:"python_path,omitempty"`
-	WorkingDirectory string   `json:"working_directory,omitempty"`
-	Preload          []string `json:"preload,omitempty"`
-	Class            string   `json:"class,omitempty"`
-	IdleTimeout      float64  `json:"idle_timeout"` // seconds
-	Tasks            string   `json:"tasks,omitempty"`
-	TasksAllow       []string `json:"tasks_allow,omitempty"`
+	Op               string          `json:"op"`
+	Version          int             `json:"version"`
+	Generation       int             `json:"generation"`
+	PythonPath       []string        `json:"python_path,omitempty"`
+	WorkingDirectory string          `json:"working_directory,omitempty"`
+	Preload          []string        `json:"preload,omitempty"`
+	Class            string          `json:"class,omitempty"`
+	Kwargs           json.RawMessage `json:"kwargs,omitempty"`
+	IdleTimeout      float64         `json:"idle_timeout"` // seconds
+	Tasks            string          `json:"tasks,omitempty"`
+	TasksAllow       []string        `json:"tasks_allow,omitempty"`
+	Settings         json.RawMessage `json:"settings,omitempty"`
 }
 
 func forkSpecOf(s Spec) forkSpec {
 	return forkSpec{
 		Op: "spec", Version: 1, Generation: s.Generation, PythonPath: s.PythonPath,
 		WorkingDirectory: s.WorkingDirectory, Preload: s.Preload, Class: s.Class,
-		IdleTimeout: s.IdleTimeout.Seconds(), Tasks: s.Tasks, TasksAllow: s.TasksAllow,
+		Kwargs: s.Kwargs, IdleTimeout: s.IdleTimeout.Seconds(), Tasks: s.Tasks, TasksAllow: s.TasksAllow,
+		Settings: s.Settings,
 	}
 }
 

@@ -66,6 +66,15 @@ def stubborn():
         except BaseException:
             say("not me")
 
+def hold(mebibytes):
+    """Take memory, in a child that outlives the call, and say so."""
+    child = os.fork()
+    if child == 0:
+        taken = bytearray(b"x" * (mebibytes << 20))
+        say("holding")
+        time.sleep(300)
+        os._exit(len(taken) % 2)
+
 def deaf_once():
     """Miss the first signal, as a system call does that begins right after it."""
     heard = []

@@ -38,24 +38,68 @@ func readStat(pid int) (procStat, error) {
 
 func (s procStat) zombie() bool { return s.state == 'Z' || s.state == 'X' }
 
+// Memory is the share of memory that the process takes, in bytes: Pss of
+// /proc/PID/smaps_rollup (proc_pid_smaps(5)).
+func Memory(pid int) (int64, error) {
+	path := fmt.Sprintf("/proc/%d/smaps_rollup", pid)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) != 3 || fields[0] != "Pss:" || fields[2] != "kB" {
+			continue
+		}
+		kib, err := strconv.ParseInt(fields[1], 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read %s: %w", path, err)
+		}
+		return kib << 10, nil
+	}
+	return 0, fmt.Errorf("read %s: no Pss in it", path)
+}
+
+// sessions are the living processes by session, as they were when it was first asked.
+type sessions map[int][]int
+
+func (s sessions) of(session int) ([]int, error) {
+	if len(s) == 0 {
+		err := eachProcess(func(pid int, stat procStat) { s[stat.session] = append(s[stat.session], pid) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s[session], nil
+}
+
 // sessionMembers returns the living processes of a session.
-func sessionMembers(session int) ([]int, error) {
+func sessionMembers(session int) (members []int, err error) {
+	err = eachProcess(func(pid int, stat procStat) {
+		if stat.session == session {
+			members = append(members, pid)
+		}
+	})
+	return members, err
+}
+
+// eachProcess visits the living processes.
+func eachProcess(visit func(pid int, stat procStat)) error {
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
-	var members []int
 	for _, name := range names {
 		pid, err := strconv.Atoi(name)
 		if err != nil {
 			continue
 		}
 		stat, err := readStat(pid)
-		if err == nil && stat.session == session && !stat.zombie() {
-			members = append(members, pid)
+		if err == nil && !stat.zombie() {
+			visit(pid, stat)
 		}
 	}
-	return members, err
+	return err
 }

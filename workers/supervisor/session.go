@@ -234,6 +234,8 @@ func (s *Supervisor) requests(ctx context.Context, to *session, beside *sync.Wai
 			if w := s.find(p.Worker); w != nil {
 				beside.Go(func() { s.kill(w) })
 			}
+		case opUsage:
+			beside.Go(func() { s.measure(to, p.ID) })
 		default:
 			s.log.Warn("request ignored: it is of a kind that this version does not know", "op", p.Op)
 		}

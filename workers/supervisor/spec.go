@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -29,6 +30,8 @@ type Spec struct {
 	Preload []string `json:"preload,omitempty"`
 	// Class is the worker class as "module.Class"; "" is the plain worker.
 	Class string `json:"class,omitempty"`
+	// Kwargs is a JSON object of named arguments for the worker class; nil is none.
+	Kwargs json.RawMessage `json:"kwargs,omitempty"`
 	// IdleTimeout is the time without a task after which the worker class's
 	// on_idle hook is called; 0 is never.
 	IdleTimeout time.Duration `json:"idle_timeout,omitempty"`
@@ -38,6 +41,10 @@ type Spec struct {
 	Tasks string `json:"tasks,omitempty"`
 	// TasksAllow are patterns of which a task's name must match one.
 	TasksAllow []string `json:"tasks_allow,omitempty"`
+	// Settings is a JSON object, the settings of the dispatcherd library in the
+	// workers; nil is none. It may hold a password, and goes to the fork server by
+	// its socket alone.
+	Settings json.RawMessage `json:"settings,omitempty"`
 	// CancelGrace and ShutdownGrace are for the drain that the supervisor does
 	// by itself once its daemon is gone: how long running tasks may finish, and
 	// then how long they have after they were cancelled.
@@ -50,12 +57,14 @@ func (s Spec) check() error {
 	if s.Python == "" {
 		return fmt.Errorf("worker spec: python must name an interpreter, got %q", s.Python)
 	}
-	text, err := json.Marshal(s)
-	if err != nil {
-		return fmt.Errorf("worker spec: %w", err)
-	}
-	if len(text) > maxSpec {
-		return fmt.Errorf("worker spec: must be at most %d bytes as JSON, got %d", maxSpec, len(text))
+	for _, v := range []any{s, forkSpecOf(s)} {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("worker spec: %w", err)
+		}
+		if len(text) > maxSpec {
+			return fmt.Errorf("worker spec: must be at most %d bytes as JSON, got %d", maxSpec, len(text))
+		}
 	}
 	return nil
 }
@@ -65,5 +74,6 @@ func (s Spec) equal(o Spec) bool {
 	return s.Generation == o.Generation && s.Python == o.Python &&
 		slices.Equal(s.PythonPath, o.PythonPath) && s.WorkingDirectory == o.WorkingDirectory &&
 		slices.Equal(s.Preload, o.Preload) && s.Class == o.Class && s.IdleTimeout == o.IdleTimeout &&
-		maps.Equal(s.Env, o.Env) && s.Tasks == o.Tasks && slices.Equal(s.TasksAllow, o.TasksAllow)
+		maps.Equal(s.Env, o.Env) && s.Tasks == o.Tasks && slices.Equal(s.TasksAllow, o.TasksAllow) &&
+		bytes.Equal(s.Kwargs, o.Kwargs) && bytes.Equal(s.Settings, o.Settings)
 }

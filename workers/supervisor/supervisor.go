@@ -58,6 +58,8 @@ type Supervisor struct {
 	reaper   *reaper
 	watchers sync.WaitGroup // one for each worker
 
+	measuring sync.Mutex // held while the workers are measured
+
 	alone chan struct{} // poked when the daemon is gone
 	fewer chan struct{} // poked when a worker is gone
 

@@ -11,6 +11,7 @@ import "fmt"
 //	launch {id, worker}              launched {id, worker, launched} + 3 descriptors | {id, worker, error}
 //	interrupt {worker}               exited {worker, exit}
 //	kill {worker}                    forkserver {forkserver}
+//	usage {id}                       usage {id, usage, more}
 //
 // The three descriptors are the daemon's end of the worker's frame socket and
 // the read ends of its stdout and stderr. Unknown keys and events are ignored.
@@ -26,6 +27,7 @@ const (
 	opKill      = "kill"
 	opExited    = "exited"
 	opForks     = "forkserver"
+	opUsage     = "usage"
 )
 
 const (
@@ -46,6 +48,8 @@ type packet struct {
 	Launched   *launched `json:"launched,omitempty"`
 	Exit       *Exit     `json:"exit,omitempty"`
 	ForkServer *forkInfo `json:"forkserver,omitempty"`
+	Usage      []Usage   `json:"usage,omitempty"`
+	More       bool      `json:"more,omitempty"` // another packet goes on with it
 }
 
 type hello struct {

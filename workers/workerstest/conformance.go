@@ -11,7 +11,7 @@ import (
 
 // Counterpart is the other side of a process, which the test plays.
 type Counterpart interface {
-	Say(r workers.Report) // an Exited ends the process
+	Say(r workers.Report) // an Exited ends the process: with exit code 0 if it is clean, else 1
 	Hear() string         // waits for the next word: "task 1", "cancel 1", "reply 2 {}", "stop"
 }
 
@@ -23,6 +23,7 @@ func Conforms(t *testing.T, start func(t *testing.T) (workers.Process, Counterpa
 	}{
 		{"reports come in order and the end is the last", reportsComeInOrder},
 		{"words arrive in order", wordsArriveInOrder},
+		{"why it leaves and how it ends is reported", endIsExplained},
 		{"what was said before a kill is reported before the end", killComesLast},
 		{"a process that is given up has ended", closeEnds},
 	} {
@@ -49,7 +50,7 @@ func reports(p workers.Process) []workers.ReportKind {
 func reportsComeInOrder(t *testing.T, p workers.Process, other Counterpart) {
 	want := []workers.ReportKind{workers.Hello, workers.Asked, workers.Done, workers.Leaving, workers.Exited}
 	for _, kind := range want {
-		other.Say(workers.Report{Kind: kind, Seq: 1, Outcome: workers.Succeeded, Command: "running"})
+		other.Say(workers.Report{Kind: kind, Seq: 1, Outcome: workers.Succeeded, Command: "running", Clean: true})
 	}
 	if got := reports(p); !slices.Equal(got, want) {
 		t.Errorf("reports are of the kinds %v, want %v", got, want)
@@ -72,8 +73,21 @@ func wordsArriveInOrder(t *testing.T, p workers.Process, other Counterpart) {
 			t.Errorf("the worker heard %q, want %q", got, want)
 		}
 	}
-	other.Say(workers.Report{Kind: workers.Exited})
+	other.Say(workers.Report{Kind: workers.Exited, Clean: true})
 	reports(p)
+}
+
+func endIsExplained(t *testing.T, p workers.Process, other Counterpart) {
+	other.Say(workers.Report{Kind: workers.Hello})
+	other.Say(workers.Report{Kind: workers.Leaving, Reason: "on_idle: ValueError: boom"})
+	other.Say(workers.Report{Kind: workers.Exited, Exit: "exit code 1"})
+	p.Receive()
+	if r := p.Receive(); r.Kind != workers.Leaving || r.Reason != "on_idle: ValueError: boom" {
+		t.Errorf("Receive() = %+v, want why the worker leaves", r)
+	}
+	if r := p.Receive(); r.Kind != workers.Exited || r.Clean || r.Exit != "exit code 1" {
+		t.Errorf("Receive() = %+v, want exit code 1, which is not clean", r)
+	}
 }
 
 func killComesLast(t *testing.T, p workers.Process, other Counterpart) {

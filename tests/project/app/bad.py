@@ -139,3 +139,11 @@ def ignore_doorbell(path, seconds):
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     note(path, "began")
     time.sleep(seconds)
+
+
+@task()
+def own_handler(path):
+    """Have a handler of SIGTERM that notes its call."""
+    signal.signal(signal.SIGTERM, lambda *_: note(path, "called"))
+    note(path, "began")
+    time.sleep(600)

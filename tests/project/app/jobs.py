@@ -6,6 +6,7 @@ They run with the Python original's library as well as with ours.
 import hashlib
 import json
 import os
+import signal
 import time
 
 import dispatcherd.worker.task
@@ -87,6 +88,12 @@ def ask(binder, command, data=None):
     return binder.control(command, data)
 
 
+@task(bind=True)
+def ask_into(binder, path, command):
+    """Write down what the service answers."""
+    note(path, json.dumps(binder.control(command)))
+
+
 @task()
 def careful(path):
     """Clean up when it is cancelled."""
@@ -107,3 +114,25 @@ def last():
 @task()
 def library():
     return dispatcherd.worker.task.__file__
+
+
+@task()
+def last_on_interrupt(path):
+    """Be the last task of its worker once SIGINT comes."""
+    def leave(*_):
+        raise DispatcherExit("interrupted")
+
+    signal.signal(signal.SIGINT, leave)
+    note(path, "began")
+    time.sleep(600)
+
+
+@task()
+def backend(conninfo, break_it=False):
+    """Return the number of the server's process for a connection, which may end it first."""
+    import psycopg
+
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        if break_it:
+            connection.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return connection.execute("SELECT pg_backend_pid()").fetchone()[0]

@@ -59,12 +59,14 @@ def nap(seconds, path=None):
 
 
 @task()
-def hold(path, gate):
-    """Run until a test makes the file `gate`."""
+def hold(path, gate, mebibytes=0):
+    """Run until a test makes the file `gate`, and hold memory meanwhile."""
+    held = b"x" * (mebibytes << 20)
     note(path, "began")
     while not os.path.exists(gate):
         time.sleep(0.02)
     note(path, "ended")
+    del held
     return "let go"
 
 

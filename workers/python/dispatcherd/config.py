@@ -12,7 +12,11 @@ _FILE_VARIABLE = "DISPATCHERD_CONFIG_FILE"
 
 
 class DispatcherSettings:
-    """The sections of a configuration: `brokers`, `producers`, `service`, `publish` and `worker`."""
+    """The sections of a configuration: `brokers`, `producers`, `service`, `publish` and `worker`.
+
+    `dispatcherd` is the section with the keys that only our daemon has, and `daemon_file` the path
+    of the daemon's own TOML file where the settings come from one.
+    """
 
     def __init__(self, config: Dict[str, Any]) -> None:
         """Take the sections of `config`; an absent one is empty. Raises RuntimeError unless its version is 2."""
@@ -25,13 +29,18 @@ class DispatcherSettings:
         self.publish: Dict[str, Any] = config.get("publish") or {}
         self.worker: Dict[str, Any] = config.get("worker") or {}
         self.service.setdefault("pool_kwargs", {})
+        self.dispatcherd: Dict[str, Any] = config.get("dispatcherd") or {}
+        self.daemon_file: Optional[str] = None
 
     def serialize(self) -> Dict[str, Any]:
         """Return a dict that `DispatcherSettings` can be made of again."""
-        return {
+        whole = {
             "version": self.version, "brokers": self.brokers, "producers": self.producers,
             "service": self.service, "publish": self.publish, "worker": self.worker,
         }
+        if self.dispatcherd:
+            whole["dispatcherd"] = self.dispatcherd
+        return whole
 
 
 def settings_from_file(path: str) -> DispatcherSettings:
@@ -45,7 +54,10 @@ def settings_from_file(path: str) -> DispatcherSettings:
     config = _parser(path)(text)
     if not isinstance(config, dict):
         raise RuntimeError("%s must hold a mapping with the key version, not a %s" % (path, type(config).__name__))
-    return DispatcherSettings(config)
+    settings = DispatcherSettings(config)
+    if path.endswith(".toml"):
+        settings.daemon_file = os.path.abspath(path)
+    return settings
 
 
 def _parser(path: str) -> Any:

@@ -161,7 +161,7 @@ class ForkServer:
             return 0
         project = self._project
         live = Worker(worker, Channel(child.frame_socket(frame_fd)), project.library, project.callables)
-        return live.run(project.worker_class, project.idle_timeout)
+        return live.run(project.worker_class, project.idle_timeout, project.kwargs)
 
     def _receive(self):
         """Return (packet, descriptors), (None, ()) at the end; a packet that is none is {}."""

@@ -1,11 +1,10 @@
 """The project's worker class: which of its methods are its own, and when they are called."""
 
-import inspect
 import logging
 import os
 import time
 
-from . import failures
+from . import constructor, failures
 
 _LOGGER = "dispatcherd.worker.task"
 _TELLING_ALL = ("run_callable", "perform_work")
@@ -37,15 +36,18 @@ class Hooks:
 class Custom(Hooks):
     """The hooks of an instance of the project's class."""
 
-    def __init__(self, cls, worker_id, idle_timeout, queues, library, find, call):
-        """Construct `cls`; `find(name)` applies the policy, `call(message)` runs a task. Raises HookFailed."""
+    def __init__(self, cls, worker_id, idle_timeout, kwargs, queues, library, find, call):
+        """Construct `cls`, with `kwargs` among its arguments; raises HookFailed.
+
+        `find(name)` applies the policy to a task's name, `call(message)` runs a task.
+        """
         self._library = library
         self._find = find
         self._call = call
         self._message = self._failure = self._finished = None
         try:
             self._base = library.base_class()
-            self._worker = cls(**_arguments(cls, worker_id, idle_timeout, queues))
+            self._worker = cls(**constructor.arguments(cls, worker_id, idle_timeout, queues, kwargs))
         except BaseException as exc:
             raise _failed("construct %s" % cls.__name__, exc) from None
         self._worker_id = worker_id
@@ -62,21 +64,27 @@ class Custom(Hooks):
         self._choose_perform()
         self._enter_idle_mode = self._own("enter_idle_mode")
         self._get_finished_message = self._own("get_finished_message")
+        self._get_uuid = self._own("get_uuid")
         self._post_task = self._own("post_task")
         if self.perform or self._enter_idle_mode or self._get_finished_message or self._post_task:
             self.after_task = self._after_task
 
     def on_start(self):
-        """Call the class's on_start; raises HookFailed."""
+        """Call the class's on_start, and ask for its word that it is ready; raises HookFailed.
+
+        That word goes nowhere, as the last one: the runtime has its own.
+        """
         self._call_hook("on_start")
+        self._call_hook("get_ready_message")
 
     def on_idle(self):
         """Call the class's on_idle; raises HookFailed."""
         self._call_hook("on_idle")
 
     def on_shutdown(self):
-        """Call the class's on_shutdown; raises HookFailed."""
+        """Call the class's on_shutdown, and ask for its last word; raises HookFailed."""
         self._call_hook("on_shutdown")
+        self._call_hook("get_shutdown_message")
 
     def _own(self, name):
         """Return the bound method if the class has one that is not the library's, else None."""
@@ -163,9 +171,10 @@ class Custom(Hooks):
             if failure is not None and issubclass(type(failure), self._library.Cancel):
                 raw = "<cancel>"
             return self._call_hook("get_finished_message", raw, message, started)
+        uuid = self._call_hook("get_uuid", message) if self._get_uuid else message.get("uuid", "<unknown>")
         finished = {
             "worker": self._worker_id, "event": "done", "result": result,
-            "uuid": message.get("uuid", "<unknown>"), "time_started": started, "time_finish": time.time(),
+            "uuid": uuid, "time_started": started, "time_finish": time.time(),
         }
         if stopping:
             finished["is_stopping"] = True
@@ -179,16 +188,6 @@ class Custom(Hooks):
         """Keep the original's orphan check quiet: a worker outlives what started it."""
         if hasattr(self._worker, "ppid"):
             self._worker.ppid = os.getppid()
-
-
-def _arguments(cls, worker_id, idle_timeout, queues):
-    """Return the keyword arguments for the constructor; idle_timeout only where it is taken."""
-    arguments = {"worker_id": worker_id, "message_queue": queues, "finished_queue": queues}
-    parameters = inspect.signature(cls).parameters.values()
-    named = any(p.name == "idle_timeout" for p in parameters)
-    if named or (idle_timeout and any(p.kind is p.VAR_KEYWORD for p in parameters)):
-        arguments["idle_timeout"] = idle_timeout
-    return arguments
 
 
 def _failed(name, exc):

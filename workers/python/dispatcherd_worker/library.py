@@ -22,6 +22,22 @@ class Library:
         self.Exit = getattr(exceptions, "DispatcherExit", _NoExit)
         self.name = _describe(package, home)
 
+    def set_up(self, settings):
+        """Give the library its settings, a dict, so that tasks can publish.
+
+        Settings that it has already, from a preload, stay. Raises ImportError when it cannot be
+        imported, ValueError when it refuses them: without saying why, since that may quote a password.
+        """
+        if not settings:
+            return
+        config = importlib.import_module("dispatcherd.config")
+        if config.is_setup():
+            return
+        try:
+            config.setup(config=settings)
+        except Exception as exc:
+            raise ValueError("the library refuses them (%s)" % type(exc).__name__) from None
+
     def base_class(self):
         """Return the library's TaskWorker, which worker classes derive from."""
         return importlib.import_module("dispatcherd.worker.task").TaskWorker

@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 
+from . import constructor, failures
 from .callables import REGISTERED, Callables
 from .library import Library
 
@@ -29,13 +30,28 @@ class Project:
                 importlib.import_module(name)
         with _Step("dispatcherd library"):
             self.library = Library(home)
+        with _Step("settings"):
+            self.library.set_up(spec.get("settings"))
         with _Step("tasks"):
             self.callables = Callables(self.library, spec.get("tasks") or REGISTERED, spec.get("tasks_allow") or [])
-        self.idle_timeout = spec.get("idle_timeout") or 0
         self.worker_class = None
         if spec.get("class"):
             with _Step("class %s" % spec["class"]):
                 self.worker_class = _import_class(spec["class"])
+        self.kwargs = {}
+        if spec.get("kwargs"):
+            with _Step("kwargs"):
+                self.kwargs = self._choose(spec["kwargs"])
+        self.idle_timeout = self.kwargs.pop("idle_timeout", spec.get("idle_timeout") or 0)
+
+    def _choose(self, kwargs):
+        """Return those of `kwargs` that the worker class takes; name the others, without their values."""
+        taken = constructor.taken(self.worker_class or self.library.base_class(), kwargs)
+        for key in kwargs:
+            if key not in taken and key not in constructor.ALWAYS_ACCEPTED:
+                print("dispatcherd: worker.kwargs: the worker class takes no argument %s: left out"
+                      % failures.one_line(key, 100), file=sys.stderr)
+        return taken
 
 
 class _Step:

@@ -44,14 +44,15 @@ class Worker:
         self._leave = ""  # why the worker leaves after this task, "" when it stays
         os.register_at_fork(after_in_child=self._abandon)
 
-    def run(self, cls=None, idle_timeout=0):
+    def run(self, cls=None, idle_timeout=0, kwargs=_NO_KWARGS):
         """Serve the daemon until it is time to leave; return the exit code of the process.
 
-        `cls` is the project's worker class or None, `idle_timeout` seconds until its `on_idle`.
+        `cls` is the project's worker class or None, `idle_timeout` seconds until its `on_idle`,
+        `kwargs` what its constructor is given beside what each worker has.
         """
         try:
             self._interrupts.install()
-            code, reason = self._live(cls, idle_timeout)
+            code, reason = self._live(cls, idle_timeout, kwargs)
             if reason:
                 failures.flush()
                 self._channel.send(frames.LEAVING, 0, _text({"reason": reason}))
@@ -63,12 +64,12 @@ class Worker:
                 pass  # the task closed that, too
             return EXIT_CHANNEL
 
-    def _live(self, cls, idle_timeout):
+    def _live(self, cls, idle_timeout, kwargs):
         """Run hooks and loop; return (exit code, reason), no reason when nobody would read it."""
         greeted = False
         try:
             if cls is not None:
-                self._adopt(cls, idle_timeout)
+                self._adopt(cls, idle_timeout, kwargs)
             hello = {"version": frames.VERSION, "pid": self._channel.pid, "python": "%d.%d.%d" % sys.version_info[:3]}
             self._channel.send(frames.HELLO, 0, _text(hello))
             greeted = True
@@ -81,10 +82,10 @@ class Worker:
                 self._send_words()
             return EXIT_HOOK, str(exc)
 
-    def _adopt(self, cls, idle_timeout):
+    def _adopt(self, cls, idle_timeout, kwargs):
         """Construct the project's worker class and start it; raises hooks.HookFailed."""
         self._hooks = hooks.Custom(
-            cls, self._id, idle_timeout, Queues(self._control), self._library, self._find, self.call)
+            cls, self._id, idle_timeout, kwargs, Queues(self._control), self._library, self._find, self.call)
         self._interrupts.install()  # the original's constructor sets handlers of its own
         self._hooks.on_start()
         self._interrupts.install()

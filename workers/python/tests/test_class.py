@@ -110,6 +110,71 @@ class Failing(ClassCase):
         self.assertEqual(worker.wait(), 1)
 
 
+    def test_a_mode_that_raises_is_told(self):
+        self.assertEqual(self.ends("BadIdleMode", "enter_idle_mode: ValueError: no idle mode", task=True), "HDLX")
+
+    def test_a_uuid_that_raises_is_told(self):
+        self.assertEqual(self.ends("BadUuid", "get_uuid: ValueError: no uuid", task=True), "HDLX")
+
+
+class TaskMode(ClassCase):
+    worker_class = "BadTaskMode"
+
+    def test_a_task_runs_though_its_mode_raises(self):
+        answer = self.start().run("sample.add", 1)
+        self.assertEqual((answer["result"], answer["words"]), (1, ["pre_task of sample.add: ValueError: no task mode"]))
+
+
+class ExitBefore(ClassCase):
+    worker_class = "ExitBefore"
+
+    def test_an_exit_before_the_task_is_a_failure_after_which_the_worker_leaves(self):
+        worker = self.start()
+        answer = worker.run("sample.say", "never")
+        self.assertEqual((answer["outcome"], answer["error"], answer["stopping"]), ("failed", "SystemExit: 3", True))
+        self.assertEqual((worker.reason(), worker.wait()), ("the task raised SystemExit", 0))
+        self.assertEqual(self.lines(worker), [])
+
+
+class Words(ClassCase):
+    worker_class = "Words"
+
+    def test_the_classes_own_messages_are_asked_for(self):
+        worker = self.start()
+        worker.run("sample.add", 1, uuid="u")
+        self.assertEqual(worker.leave(), "stop requested")
+        self.assertEqual(self.lines(worker), [
+            "on_start", "get_ready_message",
+            "post_task own u ['event', 'result', 'time_finish', 'time_started', 'uuid', 'worker']",
+            "on_shutdown", "get_shutdown_message"])
+
+
+class OwnMessage(ClassCase):
+    worker_class = "OwnMessage"
+
+    def test_post_task_gets_the_classes_own_message(self):
+        worker = self.start()
+        self.assertEqual(worker.run("sample.add", 1, uuid="u-1")["result"], 1)
+        worker.run("sample.fail", "boom", uuid="u-2")
+        worker.run("sample.cancel_itself", uuid="u-3")
+        self.assertEqual(self.lines(worker), [
+            "post_task [('raw', '%s'), ('started', True), ('uuid', '%s')]" % told
+            for told in (("1", "u-1"), ("boom", "u-2"), ("<cancel>", "u-3"))])
+
+
+class Ringing(ClassCase):
+    worker_class = "Ringing"
+    idle_timeout = 0.01
+
+    def test_the_signal_of_a_cancel_does_no_harm_in_a_hook(self):
+        worker = self.start()
+        self.assertEqual([worker.line(), worker.line()], ["on_start", "on_idle"])
+        self.assertEqual(worker.run("sample.add", 1)["result"], 1)
+        self.assertEqual((worker.leave(), worker.wait()), ("stop requested", 0))
+        told = [line for line in self.lines(worker) if line != "on_idle"]  # it may idle again
+        self.assertEqual(told, ["post_task", "on_shutdown"])
+
+
 class OwnRun(ClassCase):
     worker_class = "OwnRun"
 

@@ -6,7 +6,7 @@ DISPATCHERD_TEST_VENV names a virtual environment that holds it.
 import sys
 import unittest
 
-from tests import harness, test_cancel, test_class, test_damage, test_tasks
+from tests import harness, test_cancel, test_class, test_damage, test_settings, test_tasks
 
 _OLDEST = (3, 10)  # the original's code is not written for older ones
 
@@ -30,7 +30,7 @@ def _with_the_original(module):
     return cases
 
 
-for _module in (test_cancel, test_class, test_damage, test_tasks):
+for _module in (test_cancel, test_class, test_damage, test_settings, test_tasks):
     globals().update(_with_the_original(_module))
 
 

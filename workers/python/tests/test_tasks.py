@@ -127,6 +127,7 @@ class Tasks(harness.WorkerCase):
 
     def test_a_module_that_was_not_preloaded_is_imported(self):
         worker = self.start()
+        self.assertEqual(worker.run("late.bound", uuid="u")["result"], "u")  # its options hold at once
         self.assertEqual(worker.run("late.double", 4)["result"], 8)
         self.assertEqual(worker.run("lambda_jobs.half", 4)["result"], 2)
 
@@ -143,6 +144,53 @@ class Tasks(harness.WorkerCase):
         answer = worker.run("sample.echo", 1, uuid="u", callbacks=[{"task": "sample.follow_up", "args": [-1]}, follow[0]])
         self.assertEqual((answer["stopping"], worker.read(worker.stdout)), (True, "u -1\n"))
         self.assertEqual(worker.reason(), "a task of callbacks raised DispatcherExit")
+
+
+    def test_follow_ups_that_are_none_are_left_out(self):
+        worker = self.start()
+        for key in ("callbacks", "errbacks"):
+            for value in (5, "text", [5], ["text"], {"task": "sample.add"}, [{"task": "sample.say"}, None]):
+                answer = worker.run("sample.fail", "boom", **{key: value})
+                self.assertEqual((answer["outcome"], answer["error"]), ("failed", "ValueError: boom"))
+                self.assertEqual(answer["words"], [key + " must be a list of messages: left out"])
+            for value in (None, [], {}, "", 0, False):
+                self.assertEqual(worker.run("sample.fail", "boom", **{key: value})["words"], [])
+
+    def test_follow_ups_may_have_their_own(self):
+        worker = self.start()
+        last = {"task": "sample.follow_up", "args": [2], "uuid": "another"}
+        first = {"task": "sample.fail", "errbacks": [{"task": "sample.follow_up", "args": [1]}], "callbacks": [last]}
+        worker.run("sample.add", 1, uuid="u", callbacks=[first])
+        self.assertEqual(worker.read(worker.stdout), "u 1\nu 2\n")
+
+    def test_a_cancelled_task_has_callbacks_and_no_errbacks(self):
+        worker = self.start()
+        follow = [[{"task": "sample.follow_up", "args": [number]}] for number in (1, 2)]
+        seq = worker.submit("sample.sleep", uuid="u", callbacks=follow[0], errbacks=follow[1])
+        worker.line()
+        worker.cancel(seq)
+        self.assertEqual((worker.done()["outcome"], worker.read(worker.stdout)), ("cancelled", "u 1\n"))
+
+    def test_a_task_that_ends_its_worker_has_no_callbacks(self):
+        worker = self.start()
+        answer = worker.run("sample.leave", 3, callbacks=[{"task": "sample.follow_up", "args": [1]}])
+        self.assertEqual((answer["result"], answer["stopping"], worker.read(worker.stdout)), (3, True, ""))
+
+    def test_only_bind_is_taken_from_the_registration(self):
+        # Registered with a timeout of 10 ms and "serial": both are the message's business.
+        worker = self.start()
+        answer = worker.run("sample.marked", 0.05)
+        self.assertEqual((answer["outcome"], answer["result"]), ("succeeded", "slept"))
+
+    def test_a_bound_task_without_uuid_is_told_so(self):
+        worker = self.start(5)
+        worker.send("T", 1, b'{"task": "sample.bound"}')
+        self.assertEqual(worker.done()["result"], ["<unknown>", 5, None])
+
+    def test_logging_that_nobody_configured_shows_warnings_bare(self):
+        worker = self.start()
+        worker.run("sample.log")
+        self.assertEqual(worker.read(worker.stderr), "a warning\n")
 
 
 class Control(harness.WorkerCase):
@@ -223,6 +271,14 @@ class AnyTasks(harness.WorkerCase):
         self.assertEqual(worker.run("sample.unmarked", 3)["result"], 3)
         self.assertEqual(worker.run("sample.takes_binder", bind=True, uuid="u")["result"], "u")
         self.assertTrue(worker.run("os.sep")["error"].startswith("InvalidMethod"))
+
+    def test_a_name_that_stands_for_nothing_is_told(self):
+        worker = self.start()
+        for name in ("sample.nothing", "os.path.nothing"):
+            self.assertEqual(worker.run(name)["error"],
+                             "ImportError: Dispatcherd could not import provided identifier: " + name)
+        self.assertEqual(worker.run("nowhere.nothing")["error"], "ModuleNotFoundError: No module named 'nowhere'")
+        self.assertEqual(worker.run("nothing")["error"], "TaskRefused: nothing is not the dotted name of a task")
 
 
 class ImportableTasks(harness.WorkerCase):

@@ -1,6 +1,7 @@
 """Worker classes of the test project. Each prints what is called."""
 
 import os
+import signal
 import time
 
 from dispatcherd.worker.exceptions import DispatcherCancel
@@ -149,3 +150,103 @@ class Cancelling(TaskWorker):
         except DispatcherCancel:
             print("caught", flush=True)
         return super().perform_work(message)
+
+
+class Taking(TaskWorker):
+    """Takes one argument of its own, and whatever its base takes."""
+
+    def __init__(self, retries=0, **kwargs):
+        super().__init__(**kwargs)
+        print("retries", retries, sorted(kwargs), self.idle_timeout)
+
+
+class Naming:
+    """Takes exactly what it names, the newest argument of the original's workers too."""
+
+    def __init__(self, worker_id, message_queue, finished_queue, *, task_signal_handling="none"):
+        print("task_signal_handling", task_signal_handling)
+
+
+class NamingInBase(Naming):
+    """Hands on what it is given."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+
+
+class Words(TaskWorker):
+    """Makes its own messages."""
+
+    def on_start(self):
+        print("on_start")
+
+    def get_ready_message(self):
+        print("get_ready_message")
+        return super().get_ready_message() if hasattr(TaskWorker, "get_ready_message") else {}
+
+    def get_uuid(self, message):
+        return "own " + message["uuid"]
+
+    def post_task(self, result):
+        print("post_task", result["uuid"], sorted(result))
+
+    def on_shutdown(self):
+        print("on_shutdown")
+
+    def get_shutdown_message(self):
+        print("get_shutdown_message")
+
+
+class BadTaskMode(TaskWorker):
+    def enter_task_mode(self):
+        raise ValueError("no task mode")
+
+
+class BadIdleMode(TaskWorker):
+    def enter_idle_mode(self):
+        raise ValueError("no idle mode")
+
+
+class BadUuid(TaskWorker):
+    def get_uuid(self, message):
+        raise ValueError("no uuid")
+
+    def post_task(self, result):
+        print("post_task")
+
+
+class ExitBefore(TaskWorker):
+    """Ends the process before a task."""
+
+    def pre_task(self, message):
+        raise SystemExit(3)
+
+
+class Ringing(TaskWorker):
+    """Gets the doorbell of a cancel where no task runs."""
+
+    def _ring(self, where):
+        os.kill(os.getpid(), signal.SIGUSR1)
+        print(where, flush=True)
+
+    def on_start(self):
+        self._ring("on_start")
+
+    def on_idle(self):
+        self._ring("on_idle")
+
+    def post_task(self, result):
+        self._ring("post_task")
+
+    def on_shutdown(self):
+        self._ring("on_shutdown")
+
+
+class OwnMessage(TaskWorker):
+    """Makes the message for post_task itself."""
+
+    def get_finished_message(self, raw_result, message, time_started):
+        return {"raw": str(raw_result), "uuid": message["uuid"], "started": time_started > 0}
+
+    def post_task(self, result):
+        print("post_task", sorted(result.items()))

@@ -6,3 +6,8 @@ from dispatcherd.publish import task
 @task()
 def double(value):
     return 2 * value
+
+
+@task(bind=True)
+def bound(binder):
+    return binder.uuid

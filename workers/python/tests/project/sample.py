@@ -1,6 +1,7 @@
 """Tasks of the test project."""
 
 import gc
+import logging
 import os
 import random
 import signal
@@ -53,6 +54,18 @@ def ask_twice(binder):
     except DispatcherCancel:
         print("cancelled once", flush=True)
     return binder.control("alive")
+
+
+@task(timeout=0.01, on_duplicate="serial")
+def marked(seconds):
+    time.sleep(seconds)
+    return "slept"
+
+
+@task()
+def log():
+    logging.getLogger("app").info("an info")
+    logging.getLogger("app").warning("a warning")
 
 
 @task()

@@ -1,0 +1,96 @@
+package commands
+
+import (
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+)
+
+// Level is a log level as Python's logging numbers them, in decimal and of any length.
+type Level string
+
+// notSet is the level that the program was started with.
+const notSet Level = "0"
+
+// levelNames are Python's.
+var levelNames = map[string]Level{
+	"CRITICAL": "50", "FATAL": "50", "ERROR": "40", "WARNING": "30", "WARN": "30",
+	"INFO": "20", "DEBUG": "10", "NOTSET": notSet,
+}
+
+// longestLevel is how many digits an integer may have in Python.
+const longestLevel = 4300
+
+// levelOfNumber reads a JSON number, which must be an integer.
+func levelOfNumber(text string) (Level, error) {
+	_, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case len(text) > longestLevel, err != nil && !errors.Is(err, strconv.ErrRange):
+		return "", errNoLevel
+	case text == "-0":
+		return notSet, nil
+	}
+	return Level(text), nil
+}
+
+// slog places the level among those of slog, which are 4 apart where Python's are 10:
+// 10 is debug, 20 info, 30 warn and 40 error.
+func (l Level) slog() slog.Level {
+	n, _ := strconv.ParseInt(string(l), 10, 64) // out of range gives the farthest of its sign
+	const far = 10_000                          // beyond every level that is used
+	above := (max(-far, min(far, n)) - 20) * 4
+	if above > 0 {
+		above += 9 // a record of level 20 is below 21
+	}
+	return slog.Level(above / 10)
+}
+
+// String is Python's name of the level.
+func (l Level) String() string {
+	switch l {
+	case "50":
+		return "CRITICAL"
+	case "40":
+		return "ERROR"
+	case "30":
+		return "WARNING"
+	case "20":
+		return "INFO"
+	case "10":
+		return "DEBUG"
+	case notSet:
+		return "NOTSET"
+	}
+	return "Level " + string(l)
+}
+
+// LogLevel is what the daemon logs, which can be changed while it runs.
+type LogLevel struct {
+	threshold *slog.LevelVar
+	started   slog.Level
+	log       *slog.Logger
+
+	mu  sync.Mutex // guards now and the order of changes of threshold
+	now Level
+}
+
+// NewLogLevel takes over the threshold of log. Until it is changed the level is NOTSET:
+// the one that the program was started with.
+func NewLogLevel(threshold *slog.LevelVar, log *slog.Logger) *LogLevel {
+	return &LogLevel{threshold: threshold, started: threshold.Level(), log: log, now: notSet}
+}
+
+// change sets the level and returns the one before.
+func (l *LogLevel) change(to Level) (previous Level) {
+	l.mu.Lock()
+	previous, l.now = l.now, to
+	if to == notSet {
+		l.threshold.Set(l.started)
+	} else {
+		l.threshold.Set(to.slog())
+	}
+	l.mu.Unlock()
+	l.log.Info("log level has changed", "from", previous.String(), "to", to.String())
+	return previous
+}

@@ -1,0 +1,75 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"dispatcherd/daemon/dispatch"
+)
+
+// partOf is one part of a message of nine.
+func partOf(id string, index int) Incoming {
+	return Incoming{Payload: fmt.Appendf(nil,
+		`{"__dispatcherd_chunk__": "v1", "message_id": %q, "index": %d, "total": 9, "payload": "x"}`, id, index)}
+}
+
+func TestPartsThatDoNotComeAreGivenUpByATimer(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		timeout time.Duration
+		want    []string // the words of each line
+	}{
+		{time.Minute, []string{`message \"one\" dropped after 1m0s: received chunks 0, 4-5 of 9`, `message \"two\" dropped after 1m0s: received chunks 0 of 9`}},
+		{0, nil},
+	} {
+		t.Run(tt.timeout.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				log := &bytes.Buffer{}
+				quiet := slog.New(slog.DiscardHandler)
+				in := newIntake("node", tt.timeout, dispatch.New(busyRunner{}, quiet), slog.New(slog.NewTextHandler(log, nil)))
+				ctx, cancel := context.WithCancel(t.Context())
+				var running sync.WaitGroup
+				running.Go(func() {
+					if err := in.run(ctx); err != nil {
+						t.Error(err)
+					}
+				})
+				for _, i := range []int{5, 0, 4} {
+					in.handle(ctx, partOf("one", i))
+				}
+				time.Sleep(20 * time.Second)
+				in.handle(ctx, partOf("two", 0))
+				time.Sleep(40*time.Second - 1)
+				synctest.Wait()
+				if log.Len() > 0 {
+					t.Errorf("given up too early:\n%s", log)
+				}
+				time.Sleep(20*time.Second + 1)
+				synctest.Wait()
+				lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+				if len(tt.want) == 0 {
+					time.Sleep(1000 * time.Hour)
+					synctest.Wait()
+					if log.Len() > 0 || in.assembler.Stats().Active != 2 {
+						t.Errorf("%d messages are left, the log is %s", in.assembler.Stats().Active, log)
+					}
+				} else if len(lines) != 2 || !strings.Contains(lines[0], tt.want[0]) || !strings.Contains(lines[1], tt.want[1]) {
+					t.Errorf("the log is\n%s\nwant lines with %q", log, tt.want)
+				}
+				if n := in.rejected.Load(); n != uint64(len(tt.want)) {
+					t.Errorf("%d messages were rejected, want %d", n, len(tt.want))
+				}
+				cancel()
+				running.Wait()
+			})
+		})
+	}
+}

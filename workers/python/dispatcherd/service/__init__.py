@@ -1,0 +1,1 @@
+"""The service as Python sees it: the daemon is another program, which is started from here."""
