@@ -13,6 +13,7 @@ async def _fail():
 class Fatal(unittest.IsolatedAsyncioTestCase):
     async def test_a_failure_sets_the_event_and_is_raised(self):
         shared = asyncio_tasks.SharedAsyncObjects()
+        self.assertFalse(shared.forking_and_connecting_lock.locked())
         raised = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: raised.append(context["exception"]))
         asyncio_tasks.ensure_fatal(asyncio.ensure_future(_fail()), shared.exit_event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from typing import Any, Iterable, Optional
 
@@ -10,12 +11,20 @@ logger = logging.getLogger(__name__)
 
 
 class SharedAsyncObjects:
-    """What the parts of one asyncio program have in common. Make it while the loop runs."""
+    """What the parts of one asyncio program have in common.
 
-    def __init__(self) -> None:
-        """`exit_event` says that the program is to end, the lock is held by who connects or forks."""
-        self.exit_event = asyncio.Event()
-        self.forking_and_connecting_lock = asyncio.Lock()
+    Both are made when they are first asked for: before Python 3.10 that needs the loop.
+    """
+
+    @functools.cached_property
+    def exit_event(self) -> asyncio.Event:
+        """Says that the program is to end."""
+        return asyncio.Event()
+
+    @functools.cached_property
+    def forking_and_connecting_lock(self) -> asyncio.Lock:
+        """Is held by who connects or forks."""
+        return asyncio.Lock()
 
 
 class CallbackHolder:
