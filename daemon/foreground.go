@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -69,11 +70,30 @@ func (f *foreground) start(listener *net.UnixListener) error {
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{file}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := keepDescriptors(); err != nil {
+		return err
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	f.child, f.ended = cmd, make(chan struct{})
 	go f.reap(cmd, f.ended)
+	return nil
+}
+
+// keepDescriptors makes sure that no child gets a descriptor by accident. Those that
+// this program opens are closed at exec anyway; one that it was started with, such as
+// a settings file with a password in it, need not be.
+func keepDescriptors() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("list the open descriptors: %w", err)
+	}
+	for _, entry := range open {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
 	return nil
 }
 

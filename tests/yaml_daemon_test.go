@@ -145,13 +145,34 @@ func TestSettingsCanComeThroughADescriptor(t *testing.T) {
 				t.Fatal(err)
 			}
 			d := startYAML(t, "", func(d *daemon) {
-				d.config, d.files = "/proc/self/fd/3", []*os.File{file}
+				// Not the lowest: in the supervisor that is another's.
+				d.config, d.files = "/proc/self/fd/5", []*os.File{file, file, file}
 			})
+			for _, fd := range descriptors(t, d.supervisor()) {
+				if strings.Contains(fd, "memfd:settings") {
+					t.Errorf("the supervisor has the settings: %s", fd)
+				}
+			}
 			if a := d.ctl("alive", "--output", "yaml"); strings.TrimSpace(a.stdout) != "- node_id: memory" {
 				t.Errorf("dispatcherctl alive: exit code %d\n%s%s", a.code, a.stdout, a.stderr)
 			}
 		})
 	}
+}
+
+// descriptors lists what the descriptors of a process lead to.
+func descriptors(t *testing.T, pid int) (targets []string) {
+	t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil || len(links) == 0 {
+		t.Fatalf("process %d has no descriptors: %v", pid, err)
+	}
+	for _, link := range links {
+		if target, err := os.Readlink(link); err == nil {
+			targets = append(targets, link+" -> "+target)
+		}
+	}
+	return targets
 }
 
 func TestOwnSectionTightensAFileOfTheOriginal(t *testing.T) {
