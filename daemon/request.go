@@ -17,7 +17,7 @@ func (in *intake) request(ctx context.Context, i Incoming, m *message.Message) {
 		return
 	}
 	if m.Delay > 0 {
-		in.delay(i, m, n)
+		in.delay(ctx, i, m, n)
 		return
 	}
 	answer := in.answer(ctx, i, m)
@@ -52,11 +52,11 @@ func (in *intake) refuse(ctx context.Context, i Incoming, m *message.Message) {
 }
 
 // delay holds a request until its time has come. Nobody waits for its reply by then.
-func (in *intake) delay(i Incoming, m *message.Message, n uint64) {
+func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n uint64) {
 	in.label(m, i.Channel, n)
 	err := in.dispatcher.Delay(m, func() {
 		in.later(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), controlBound)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlBound)
 			defer cancel()
 			in.answer(ctx, i, m)
 			if m.ReplyTo != "" {

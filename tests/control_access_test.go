@@ -87,14 +87,14 @@ publisher.publish_message(message=json.dumps({"control": "run", "control_data": 
 func TestDelayedControlRequestsRunLaterWithoutAReply(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "", "jobs")
-	for _, o := range d.brokers(db, "jobs") {
+	for i, o := range d.brokers(db, "jobs") {
 		held := d.hold(o.name)
 		o.run(t, `
 publisher.publish_message(message=json.dumps({
     "control": "cancel", "delay": 0.5, "reply_to": "nobody", "uuid": "the request", "control_data": {"uuid": args[0]}}))
 `, o.name)
 		held.wantEnd(1, "outcome: cancelled")
-		d.waitLogs(`msg="reply to a delayed control request is dropped" part=intake command=cancel`, 1)
+		d.waitLogs(`msg="reply to a delayed control request is dropped" part=intake command=cancel`, i+1)
 		if n := d.figure("tasks", "delayed"); n != 0 {
 			t.Errorf("%d requests are still delayed", n)
 		}

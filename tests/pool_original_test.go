@@ -113,15 +113,17 @@ func TestRetiringBusyWorkerFinishesAndTheNextTaskGetsANewOne(t *testing.T) {
 	d := start(t, config(t, "", "min_workers = 1\nmax_workers = 1\nworker_max_lifetime = \"100ms\""))
 	h := d.hold("task")
 	old := d.busyWorker()
-	waitFor(t, "the worker to be past its age", func() bool {
+	age := func() float64 {
 		for _, v := range d.ask("workers") {
-			if w, ok := v.(map[string]any); ok && w["pid"] == float64(old) {
-				return w["age"].(float64) > 0.5 && w["current_task"] != nil
+			if w, ok := v.(map[string]any); ok && w["pid"] == float64(old) && w["current_task"] != nil {
+				return w["age"].(float64)
 			}
 		}
 		t.Fatal("the busy worker is not listed")
-		return false
-	})
+		return 0
+	}
+	ready := age() // it is; its lifetime began before this, and after its creation
+	waitFor(t, "the worker to be past its age", func() bool { return age() > ready+0.1 })
 	h.letGo()
 	h.wantEnd(0, "outcome: succeeded")
 	next := d.hold("next")

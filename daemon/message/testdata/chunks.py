@@ -16,7 +16,7 @@ from dispatcherd.chunking import ChunkAccumulator, split_message
 
 LONGEST = 3000  # characters
 EVERY = 100  # lengths that share a digest
-LIMITS = (127, 130, 300, 1024, 7999, 8000)
+LIMITS = (127, 300, 1024, 8000)
 
 TEXTS = {
     "plain": "".join(chr(32 + i * 7 % 95) for i in range(LONGEST)).replace('"', "q").replace("\\", "b"),
