@@ -30,7 +30,7 @@ demo: ## build, run tasks through the socket and, where there is a Postgres, thr
 	@$(MAKE) --silent --no-print-directory build
 	@tests/demo/run
 
-test: ## everything: lint, Go tests with the race detector, Python tests, integration
+test: ## everything: lint, Go tests with the race detector, Python tests, integration, interop
 	@tests/setup/need go gcc python3 venv postgres pgbouncer
 	@$(MAKE) --no-print-directory lint $(VENV)/.done build
 	@$(MAKE) --no-print-directory unit python integration interop

@@ -25,13 +25,16 @@ func TestEveryFactOfCompatibilityHasATest(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("documents of compatibility: %v, %v", paths, err)
 	}
-	known := testNames(t)
+	known, introduction := testNames(t), readDocument(t, "docs/compatibility/00-introduction.md")
 	total := map[string]int{}
 	for _, path := range paths {
 		c := compatibility{t, path, map[string]int{}}
 		c.read(known)
 		if len(c.rows) == 0 {
 			t.Errorf("%s has no table with the columns fact, here and shown by", path)
+		}
+		if name := filepath.Base(path); name != "00-introduction.md" && !strings.Contains(introduction, "]("+name+")") {
+			t.Errorf("the introduction does not name %s", name)
 		}
 		t.Logf("%s: %v", filepath.Base(path), c.rows)
 		for verdict, n := range c.rows {

@@ -40,8 +40,8 @@ func TestInteropTourOfTwoDaemonsComesToItsEnd(t *testing.T) {
 			if err != nil || !strings.HasSuffix(string(out), "\nthe end\n") {
 				t.Errorf("the tour ended with %v:\n%s\nlog of north:\n%s", err, out, north.log)
 			}
-			if first := strings.HasPrefix(string(out), "with "+lib.path); !first {
-				t.Errorf("the library is not %s:\n%s", lib.name, out)
+			if !strings.HasPrefix(string(out), "with "+lib.path) {
+				t.Errorf("the program's library is not %s:\n%s", lib.name, out)
 			}
 		})
 	}
