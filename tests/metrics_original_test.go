@@ -3,6 +3,7 @@ package tests
 import (
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -200,6 +201,32 @@ func TestMetricsOfTheOriginalsControl(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, reply); diff != "" {
 		t.Errorf("with a page (-want +got):\n%s", diff)
+	}
+}
+
+func TestTakenPortOfTheOriginalsMetricsIsAnErrorAndTheServiceGoesOn(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { taken.Close() })
+	d := startYAML(t, fmt.Sprintf(`version: 2
+service:
+  main_kwargs: {node_id: yaml}
+  metrics_kwargs: {host: 127.0.0.1, port: %d}
+brokers:
+  socket: {socket_path: d.sock}
+`, taken.Addr().(*net.TCPAddr).Port), nil)
+	lines := d.log.all("metrics are not served")
+	if len(lines) != 1 || !strings.Contains(lines[0], "level=ERROR") || !strings.Contains(lines[0], taken.Addr().String()+": bind: address already in use") {
+		t.Errorf("the log says %q, want one error", lines)
+	}
+	if a := d.task("app.tasks.nothing"); a.code != 0 {
+		t.Errorf("a task without the page: exit code %d\n%s%s", a.code, a.stdout, a.stderr)
+	}
+	if status, _ := d.ask("metrics")["status"].(map[string]any); status["ready"] != false {
+		t.Errorf("the status of the page is %v, want one that is not ready", status)
 	}
 }
 

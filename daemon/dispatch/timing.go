@@ -2,8 +2,11 @@ package dispatch
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
+
+	"dispatcherd/daemon/message"
 )
 
 // Bounds are the upper bounds of a Histogram's buckets. What is above the last
@@ -75,15 +78,19 @@ func (t *timings) began(task *task, now time.Time) {
 	}
 	task.timing = t.of(task.message.Task)
 	task.timing.Wait.add(now.Sub(task.since))
-	if published := task.message.Published; published > 0 {
-		t.late.add(seconds(float64(now.UnixNano())/1e9-published) - task.message.Delay)
-	}
+	t.lateness(task.message, now)
 }
 
-// seconds converts a number of seconds of any size.
-func seconds(s float64) time.Duration {
-	const most = 1e9 // 30 years: what is above tells of a wrong clock, and not how long
-	return time.Duration(min(max(s, -most), most) * float64(time.Second))
+// wrongClock is how far off a time of publication is not believed: one such would
+// outweigh all others in the sum.
+const wrongClock = 24 * time.Hour
+
+// lateness notes how long after its publication, and its delay, a task began.
+func (t *timings) lateness(m *message.Message, now time.Time) {
+	late := float64(now.UnixNano())/1e9 - m.Published - m.Delay.Seconds()
+	if m.Published > 0 && math.Abs(late) <= wrongClock.Seconds() {
+		t.late.add(time.Duration(late * float64(time.Second)))
+	}
 }
 
 // isLabel says whether a name is short and dotted, as those of tasks are. The
@@ -106,7 +113,7 @@ type Timings struct {
 	ByName map[string]Timing
 	// Late is how long after their publication, and after the delay that they
 	// asked for, tasks were given to a worker. Only those that say when they were
-	// published are in it.
+	// published are in it, and no more than a day off.
 	Late Histogram
 }
 

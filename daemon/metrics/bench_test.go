@@ -3,6 +3,7 @@ package metrics
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"dispatcherd/daemon/dispatch"
@@ -26,14 +27,16 @@ func BenchmarkScrape(b *testing.B) {
 	}
 	from.Timings = func() (dispatch.Timings, error) { return timings, nil }
 	s := NewServer(DefaultConfig(), false, from, discardLog)
+	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	b.ReportAllocs()
 	size := 0
 	for b.Loop() {
-		a := s.scrape(b.Context(), http.Header{})
-		if a.status != http.StatusOK {
-			b.Fatalf("status %d: %s", a.status, a.body.String())
+		got := httptest.NewRecorder()
+		s.page.ServeHTTP(got, request)
+		if got.Code != http.StatusOK {
+			b.Fatalf("status %d: %s", got.Code, got.Body)
 		}
-		size = a.body.Len()
+		size = got.Body.Len()
 	}
 	b.ReportMetric(float64(size), "bytes/page")
 }

@@ -2,7 +2,6 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -18,20 +17,27 @@ import (
 const (
 	// openConnections bounds the connections at a time; others wait to be accepted.
 	openConnections = 64
+	// patience is how long a client may take to ask, and writeBound the page and its
+	// way to the client.
+	patience   = 5 * time.Second
+	writeBound = 10 * time.Second
+	// longestHead is in bytes: the request line and the headers. net/http lets 4 KiB more through.
+	longestHead = 16 << 10
 	// stopBound is what a scrape has left when the server is told to stop.
 	stopBound = time.Second
-	// acceptAgain is the pause after an accept that failed.
-	acceptAgain = time.Second
 )
 
-// Server is the HTTP page for Prometheus. It answers as the Python original's
-// does: one request on a connection, and whatever is not the page is not found.
+// Server is the HTTP page for Prometheus. Like the Python original's it answers
+// one request on a connection, and whatever is not the page is not found.
 type Server struct {
 	cfg      Config
 	optional bool
 	page     http.Handler
+	http     *http.Server
 	log      *slog.Logger
-	listener net.Listener // set by Listen, before Run; nil when the page is not served
+	listener net.Listener  // set by Listen, before Run; nil when the page is not served
+	slots    chan struct{} // has one for each connection
+	open     sync.WaitGroup
 	counts   counts
 }
 
@@ -41,10 +47,17 @@ func NewServer(cfg Config, optional bool, from Sources, log *slog.Logger) *Serve
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(&Collector{from: from}, collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	page := promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn), EnableOpenMetrics: true,
-	})
-	return &Server{cfg: cfg, optional: optional, page: page, log: log}
+	warnings := slog.NewLogLogger(log.Handler(), slog.LevelWarn)
+	page := promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: warnings, EnableOpenMetrics: true})
+	s := &Server{cfg: cfg, optional: optional, page: page, log: log, slots: make(chan struct{}, openConnections)}
+	s.http = &http.Server{
+		Handler: s, ErrorLog: warnings, ConnState: s.follow,
+		ConnContext:       func(ctx context.Context, v net.Conn) context.Context { return context.WithValue(ctx, visitKey{}, v) },
+		ReadHeaderTimeout: patience, ReadTimeout: patience + writeBound, WriteTimeout: writeBound, IdleTimeout: patience,
+		MaxHeaderBytes: longestHead, DisableGeneralOptionsHandler: true,
+	}
+	s.http.SetKeepAlivesEnabled(false)
+	return s
 }
 
 // Listen opens the address, so that a start with one that is taken fails.
@@ -79,53 +92,16 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	s.counts.running.Store(true)
 	defer s.counts.running.Store(false)
-	defer s.listener.Close()
 	defer context.AfterFunc(ctx, func() { s.listener.Close() })()
-	work, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
-	var served sync.WaitGroup
-	err := s.accept(ctx, func(conn net.Conn, done func()) {
-		served.Go(func() {
-			defer done()
-			s.serve(work, conn)
-		})
-	})
-	defer time.AfterFunc(stopBound, cut).Stop() // a scrape that takes longer is cut off
-	served.Wait()
-	return err
-}
-
-// accept hands each connection to start, which says when it is done with it,
-// until ctx ends.
-func (s *Server) accept(ctx context.Context, start func(conn net.Conn, done func())) error {
-	slots := make(chan struct{}, openConnections)
-	for {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return nil
-		}
-		conn, err := s.listener.Accept()
-		switch {
-		case err == nil:
-			start(conn, func() { <-slots })
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, net.ErrClosed):
-			return fmt.Errorf("metrics: %w", err)
-		default:
-			<-slots
-			s.log.Warn("a connection for metrics could not be accepted", "err", err)
-			pause(ctx, acceptAgain)
-		}
+	err := s.http.Serve(&door{s.listener, s, ctx.Done()})
+	bound, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopBound)
+	defer cancel()
+	if s.http.Shutdown(bound) != nil {
+		s.http.Close() // what takes longer is cut off
 	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
+	s.open.Wait()
+	if ctx.Err() != nil {
+		return nil
 	}
+	return fmt.Errorf("metrics: %w", err)
 }

@@ -7,14 +7,17 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
+
+	"dispatcherd/daemon/dispatch"
 )
 
 var discardLog = slog.New(slog.DiscardHandler)
@@ -30,6 +33,12 @@ func running(t *testing.T, s *Server) (stop func()) {
 	if err := s.Listen(); err != nil {
 		t.Fatal(err)
 	}
+	return serving(t, s)
+}
+
+// serving runs a server that listens.
+func serving(t *testing.T, s *Server) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var served sync.WaitGroup
 	served.Go(func() {
@@ -40,13 +49,19 @@ func running(t *testing.T, s *Server) (stop func()) {
 	return func() { cancel(); served.Wait() }
 }
 
-// ask sends a text and returns all that comes back.
-func ask(t *testing.T, s *Server, text string) string {
+func dial(t *testing.T, s *Server) *net.TCPConn {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return conn.(*net.TCPConn)
+}
+
+// ask sends a text and returns all that comes back.
+func ask(t *testing.T, s *Server, text string) string {
+	t.Helper()
+	conn := dial(t, s)
 	defer conn.Close()
 	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
@@ -62,7 +77,7 @@ func TestServerServesThePageUntilItIsStopped(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	s := anywhere()
 	stop := running(t, s)
-	page := ask(t, s, "GET /metrics HTTP/1.1\r\n\r\n")
+	page := ask(t, s, getPage)
 	for _, want := range []string{
 		"\ndispatcher_messages_received_total 12\n", "\ngo_goroutines ", "\nprocess_start_time_seconds ", "\ngo_build_info{",
 	} {
@@ -99,51 +114,90 @@ dispatcherd_tasks{state="running"} 1
 	}
 }
 
+func TestStopLetsAScrapeEnd(t *testing.T) {
+	t.Parallel()
+	from := sources()
+	asked, stopping, tasks := make(chan struct{}), make(chan struct{}), from.Tasks
+	from.Tasks = func() (dispatch.Stats, error) {
+		close(asked)
+		<-stopping
+		return tasks()
+	}
+	s := NewServer(Config{Listen: "localhost:0"}, false, from, discardLog)
+	s.http.RegisterOnShutdown(func() { close(stopping) })
+	stop := running(t, s)
+	conn := dial(t, s)
+	defer conn.Close()
+	if _, err := io.WriteString(conn, getPage); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	stop()
+	if got, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 200 OK\r\n") {
+		t.Errorf("a scrape during the stop got %q, %v", got, err)
+	}
+}
+
 func TestStopCutsOffASilentClient(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	s := anywhere()
 	stop := running(t, s)
-	conn, err := net.Dial("tcp", s.listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	start := time.Now()
+	conn := dial(t, s)
 	defer conn.Close()
-	ask(t, s, "GET / HTTP/1.1\r\n\r\n") // connections are accepted in order: conn is served by now
+	ask(t, s, getPage) // connections are accepted in order: conn is served by now
 	stop()
+	if took := time.Since(start); took >= patience {
+		t.Errorf("the stop took %v, as long as a silent client may", took)
+	}
 	if got, err := io.ReadAll(conn); len(got) > 0 || err != nil {
 		t.Errorf("a silent client got %q, %v", got, err)
 	}
 }
 
-// crowd is a listener that always has another connection.
-type crowd struct{ net.Listener }
+// greeted is a listener that says when it has let somebody in.
+type greeted struct {
+	net.Listener
+	in chan struct{}
+}
 
-func (crowd) Accept() (net.Conn, error) { return nil, nil }
+func (g greeted) Accept() (net.Conn, error) {
+	conn, err := g.Listener.Accept()
+	if err == nil {
+		g.in <- struct{}{}
+	}
+	return conn, err
+}
 
 func TestConnectionsAreBounded(t *testing.T) {
-	t.Parallel()
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	s := anywhere()
-	synctest.Test(t, func(t *testing.T) {
-		s.listener = crowd{}
-		ctx, cancel := context.WithCancel(t.Context())
-		leave := make(chan func(), 2*openConnections)
-		var accepts sync.WaitGroup
-		accepts.Go(func() {
-			if err := s.accept(ctx, func(_ net.Conn, done func()) { leave <- done }); err != nil {
-				t.Error(err)
-			}
-		})
-		for range 3 {
-			synctest.Wait()
-			if got := len(leave); got != openConnections {
-				t.Errorf("%d connections are open, want %d", got, openConnections)
-			}
-			(<-leave)()
-		}
-		synctest.Wait()
-		cancel()
-		accepts.Wait()
-	})
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	in := make(chan struct{}, 2*openConnections)
+	s.listener = greeted{s.listener, in}
+	defer serving(t, s)()
+	var crowd []*net.TCPConn
+	for range openConnections + 1 {
+		conn := dial(t, s)
+		defer conn.Close()
+		crowd = append(crowd, conn)
+	}
+	for range openConnections {
+		<-in
+	}
+	late := crowd[openConnections]
+	if _, err := io.WriteString(late, getPage); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(s.slots); got != openConnections || len(in) > 0 {
+		t.Errorf("%d connections are open and %d more, want %d", got, len(in), openConnections)
+	}
+	crowd[0].Close()
+	if got, err := io.ReadAll(late); err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 200 OK\r\n") {
+		t.Errorf("the one that waited got %q, %v", got, err)
+	}
 }
 
 // deaf is a listener that has run out of something for a while.
@@ -155,22 +209,36 @@ type deaf struct {
 func (d *deaf) Accept() (net.Conn, error) {
 	if d.failures > 0 {
 		d.failures--
-		return nil, errors.New("too many open files")
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
 	}
-	return nil, net.ErrClosed
+	return d.Listener.Accept()
 }
 
 func TestAcceptThatFailsIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	s := anywhere()
-	synctest.Test(t, func(t *testing.T) {
-		s.listener = &deaf{failures: 3}
-		start := time.Now()
-		err := s.accept(t.Context(), func(net.Conn, func()) { t.Error("there was a connection") })
-		if !errors.Is(err, net.ErrClosed) || time.Since(start) != 3*acceptAgain {
-			t.Errorf("accept ended after %v with %v, want it to go on until the listener is closed", time.Since(start), err)
-		}
-	})
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	s.listener = &deaf{s.listener, 3}
+	defer serving(t, s)()
+	if got := ask(t, s, getPage); !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") {
+		t.Errorf("after three failures the answer is %q", got)
+	}
+}
+
+func TestPageWhoseListenerIsLostIsAnError(t *testing.T) {
+	t.Parallel()
+	s := anywhere()
+	if err := s.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Run(t.Context()); !errors.Is(err, net.ErrClosed) || !strings.HasPrefix(err.Error(), "metrics: ") {
+		t.Errorf("Run without a listener = %v, want %v", err, net.ErrClosed)
+	}
 }
 
 func TestAddressThatIsTakenIsAnError(t *testing.T) {
