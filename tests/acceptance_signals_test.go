@@ -9,7 +9,7 @@ import (
 )
 
 // The tests of this file and of acceptance_service_test.go are those of the original's
-// own tests that have no twin elsewhere; docs/compatibility/14-acceptance.md lists all.
+// own tests that have no twin elsewhere; docs/compatibility.md lists all.
 
 // began runs a task that notes in a file that it began, and waits for that.
 func (d *daemon) began(task, uuid string) *held {
