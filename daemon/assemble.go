@@ -25,9 +25,7 @@ func New(cfg *config.Config, level string, threshold *slog.LevelVar, host Host, 
 	s := &service{cfg: cfg, since: time.Now(), level: commands.NewLogLevel(threshold, log)}
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
-	child := &foreground{level: level, log: named("supervisor")}
-	spec := cfg.Worker.Spec(1, cfg.Pool.CancelGrace, cfg.Pool.ShutdownGrace)
-	s.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, named("supervisor"))
+	runClient := s.addClient(level, named("supervisor"))
 	s.pool = workers.NewPool(cfg.Pool, process.NewLauncher(s.client, named("worker")), named("pool"))
 	run := &runner{pool: s.pool, log: named("runner")}
 	s.dispatcher = dispatch.New(run, named("dispatcher"))
@@ -38,7 +36,7 @@ func New(cfg *config.Config, level string, threshold *slog.LevelVar, host Host, 
 	run.intake, s.intake.commands = s.intake, table
 	d.hurry = s.pool.Hurry
 
-	d.add("supervisor", child.holding(s.client.Run), 4*quick)
+	d.add("supervisor", runClient, 4*quick)
 	pg := s.addPostgres(named("postgres"))
 	if page := d.metricsConfig(); page != nil {
 		s.metrics = metrics.NewServer(*page, cfg.Original, s.figures(), named("metrics"))
@@ -81,6 +79,19 @@ func (d *Daemon) report(s *service) {
 		w := &watchdog{notify: d.host.Notify, period: period, loops: []loop{s.dispatcher, s.pool}, log: d.log.With("part", "watchdog")}
 		d.attend = append(d.attend, func(_, over context.Context) { w.run(over) })
 	}
+}
+
+// addClient makes the connection to the supervisor, which is a service of its own or
+// else our child, and returns what keeps it.
+func (s *service) addClient(level string, log *slog.Logger) func(context.Context) error {
+	spec := s.cfg.Worker.Spec(1, s.cfg.Pool.CancelGrace, s.cfg.Pool.ShutdownGrace)
+	if path := s.cfg.Supervisor.Socket; path != "" {
+		s.client = supervisor.NewClient(spec, "", remote(path), log) // its cgroup is the one that it was given
+		return s.client.Run
+	}
+	child := &foreground{level: level, log: log}
+	s.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, log)
+	return child.holding(s.client.Run)
 }
 
 func (d *Daemon) add(name string, run func(context.Context) error, bound time.Duration) {

@@ -85,7 +85,10 @@ func managed(t *testing.T, toml string) (*daemon, *manager) {
 // pass has the daemon started with open sockets, by their names, as systemd does it. Its
 // number is known only to itself: a shell says it.
 func (d *daemon) pass(names []string, files ...*os.File) (env []string) {
-	d.args = []string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, d.program, "--config", d.config, "--log-level", "debug"}
+	if d.args == nil {
+		d.args = []string{"--config", d.config, "--log-level", "debug"}
+	}
+	d.args = append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`, d.program}, d.args...)
 	d.program = "/bin/sh"
 	d.files = files
 	return []string{"LISTEN_FDS=" + string(rune('0'+len(files))), "LISTEN_FDNAMES=" + strings.Join(names, ":")}
