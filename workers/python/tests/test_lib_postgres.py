@@ -12,7 +12,7 @@ from dispatcherd.brokers import get_broker
 from dispatcherd.config import LazySettings, DispatcherSettings
 from dispatcherd.control import Control
 from dispatcherd.factories import get_control_from_settings
-from dispatcherd.publish import submit_task, task
+from dispatcherd.publish import submit_task
 from dispatcherd.registry import DispatcherMethodRegistry
 
 CONNINFO = os.environ.get("DISPATCHERD_TEST_CONNINFO")
