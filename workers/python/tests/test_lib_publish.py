@@ -176,6 +176,7 @@ class Imports(unittest.TestCase):
             "from dispatcherd.config import setup\n"
             "from dispatcherd.publish import submit_task\n"
             "from dispatcherd.worker.task import TaskWorker\n"
+            "assert 'uuid' not in sys.modules\n"
             "with tempfile.TemporaryDirectory() as home, socket.socket(socket.AF_UNIX) as server:\n"
             "    server.bind(home + '/s')\n"
             "    server.listen()\n"
