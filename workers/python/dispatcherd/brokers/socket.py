@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import os
@@ -55,7 +56,8 @@ class Broker(BrokerProtocol):
             self.sock.sendall(data)
             return
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(self.socket_path)
+            with _connecting(self.socket_path):
+                sock.connect(self.socket_path)
             sock.sendall(data)
 
     def process_notify(
@@ -71,7 +73,8 @@ class Broker(BrokerProtocol):
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(timeout)
             try:
-                sock.connect(self.socket_path)
+                with _connecting(self.socket_path):
+                    sock.connect(self.socket_path)
                 self.sock = sock
                 if connected_callback:
                     connected_callback()
@@ -89,7 +92,8 @@ class Broker(BrokerProtocol):
 
     async def areplies(self, message: str) -> AsyncIterator[str]:
         """Send a request over a connection of its own and yield each line that comes back."""
-        reader, writer = await asyncio.open_unix_connection(self.socket_path, limit=_LINE_LIMIT)
+        with _connecting(self.socket_path):
+            reader, writer = await asyncio.open_unix_connection(self.socket_path, limit=_LINE_LIMIT)
         try:
             writer.write(self._lines(message))
             await writer.drain()
@@ -119,7 +123,8 @@ class Broker(BrokerProtocol):
             else:
                 client.replies.append(self._lines(message))
             return
-        _, writer = await asyncio.open_unix_connection(self.socket_path)
+        with _connecting(self.socket_path):
+            _, writer = await asyncio.open_unix_connection(self.socket_path)
         try:
             writer.write(self._lines(message))
             await writer.drain()
@@ -200,6 +205,15 @@ class _Client:
         self.task = task
         self.answered = asyncio.Event()
         self.replies: List[bytes] = []
+
+
+@contextlib.contextmanager
+def _connecting(path: str) -> Iterator[None]:
+    """Name the socket in the error of a connection to it that fails because nobody is there."""
+    try:
+        yield
+    except (FileNotFoundError, ConnectionRefusedError) as exc:
+        raise type(exc)(exc.errno, "%s (is dispatcherd running?)" % os.strerror(exc.errno), path) from None
 
 
 def _read_lines(sock: socket.socket) -> Iterator[str]:
