@@ -99,9 +99,9 @@ class Client(SocketCase):
 
     def test_nobody_there(self):
         for ask in self.ways():
-            with self.assertRaises(FileNotFoundError):
+            with self.assertRaisesRegex(FileNotFoundError, "is dispatcherd running.*d.sock"):
                 ask("alive")
-        with self.assertRaises(FileNotFoundError):
+        with self.assertRaisesRegex(FileNotFoundError, "is dispatcherd running.*d.sock"):
             Broker(self.path).publish_message(message="m")
 
     def test_a_long_message_goes_in_chunks_over_one_connection(self):

@@ -5,6 +5,7 @@ asyncio is imported by those who use it: a program that only publishes starts fa
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -60,7 +61,8 @@ class Broker(BrokerProtocol):
             self.sock.sendall(data)
             return
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.connect(self.socket_path)
+            with _connecting(self.socket_path):
+                sock.connect(self.socket_path)
             sock.sendall(data)
 
     def process_notify(
@@ -76,7 +78,8 @@ class Broker(BrokerProtocol):
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(timeout)
             try:
-                sock.connect(self.socket_path)
+                with _connecting(self.socket_path):
+                    sock.connect(self.socket_path)
                 self.sock = sock
                 if connected_callback:
                     connected_callback()
@@ -96,7 +99,8 @@ class Broker(BrokerProtocol):
         """Send a request over a connection of its own and yield each line that comes back."""
         import asyncio
 
-        reader, writer = await asyncio.open_unix_connection(self.socket_path, limit=_LINE_LIMIT)
+        with _connecting(self.socket_path):
+            reader, writer = await asyncio.open_unix_connection(self.socket_path, limit=_LINE_LIMIT)
         try:
             writer.write(self._lines(message))
             await writer.drain()
@@ -128,7 +132,8 @@ class Broker(BrokerProtocol):
             else:
                 client.replies.append(self._lines(message))
             return
-        _, writer = await asyncio.open_unix_connection(self.socket_path)
+        with _connecting(self.socket_path):
+            _, writer = await asyncio.open_unix_connection(self.socket_path)
         try:
             writer.write(self._lines(message))
             await writer.drain()
@@ -213,6 +218,15 @@ class _Client:
         self.task = task
         self.answered = answered
         self.replies: List[bytes] = []
+
+
+@contextlib.contextmanager
+def _connecting(path: str) -> Iterator[None]:
+    """Name the socket in the error of a connection to it that fails because nobody is there."""
+    try:
+        yield
+    except (FileNotFoundError, ConnectionRefusedError) as exc:
+        raise type(exc)(exc.errno, "%s (is dispatcherd running?)" % os.strerror(exc.errno), path) from None
 
 
 def _read_lines(sock: socket.socket) -> Iterator[str]:
