@@ -19,7 +19,8 @@ var Bounds = [...]time.Duration{
 // Histogram counts times by their length.
 type Histogram struct {
 	Buckets [len(Bounds) + 1]uint64 // how many were at most the bound, and above the one before
-	Sum     time.Duration
+	// Sum is in seconds: a time.Duration holds 292 years, which a long queue has waited in days.
+	Sum float64
 }
 
 func (h *Histogram) add(d time.Duration) {
@@ -29,7 +30,7 @@ func (h *Histogram) add(d time.Duration) {
 		i++
 	}
 	h.Buckets[i]++
-	h.Sum += d
+	h.Sum += d.Seconds()
 }
 
 // Timing is how long the tasks of one name took.

@@ -81,7 +81,7 @@ func (p *page) times(s series, h dispatch.Histogram, labels ...string) {
 		buckets[bound.Seconds()] = count
 	}
 	count += h.Buckets[len(dispatch.Bounds)]
-	p.ch <- prometheus.MustNewConstHistogram(s.desc, count, h.Sum.Seconds(), buckets, labels...)
+	p.ch <- prometheus.MustNewConstHistogram(s.desc, count, h.Sum, buckets, labels...)
 }
 
 func (p *page) chunks(s message.ChunkStats) {

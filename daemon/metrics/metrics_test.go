@@ -30,9 +30,9 @@ func sources() Sources {
 			}, nil
 		},
 		Timings: func() (dispatch.Timings, error) {
-			wait := dispatch.Histogram{Sum: 1500 * time.Millisecond}
+			wait := dispatch.Histogram{Sum: 1.5}
 			wait.Buckets[0], wait.Buckets[6] = 2, 1
-			run := dispatch.Histogram{Sum: 3 * time.Hour}
+			run := dispatch.Histogram{Sum: 3 * 60 * 60}
 			run.Buckets[len(run.Buckets)-1] = 1
 			return dispatch.Timings{ByName: map[string]dispatch.Timing{"app.tasks.add": {Wait: wait, Run: run}}, Late: wait}, nil
 		},
