@@ -94,12 +94,6 @@ func (p *page) chunks(s message.ChunkStats) {
 	p.set(conflicts, float64(s.Conflicts))
 }
 
-// outcomes are the values of the label outcome.
-var outcomes = []dispatch.Outcome{
-	dispatch.Succeeded, dispatch.Failed, dispatch.Cancelled, dispatch.TimedOut, dispatch.Died,
-	dispatch.Discarded, dispatch.Abandoned,
-}
-
 func (p *page) tasks(s dispatch.Stats) {
 	p.set(accepted, float64(s.Accepted))
 	for state, n := range map[dispatch.State]int{
@@ -107,7 +101,7 @@ func (p *page) tasks(s dispatch.Stats) {
 	} {
 		p.set(tasks, float64(n), state.String())
 	}
-	for _, outcome := range outcomes {
+	for _, outcome := range dispatch.Outcomes {
 		p.set(ended, float64(s.Ended[outcome]), string(outcome))
 	}
 	p.set(oldest, s.OldestQueued.Seconds())

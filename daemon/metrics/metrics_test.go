@@ -25,8 +25,8 @@ func sources() Sources {
 		},
 		Tasks: func() (dispatch.Stats, error) {
 			return dispatch.Stats{
-				Accepted: 9, Running: 1, Queued: 2, Blocked: 3, Delayed: 1, OldestQueued: 1500 * time.Millisecond,
-				Ended: map[dispatch.Outcome]uint64{dispatch.Succeeded: 1, dispatch.Died: 1},
+				Accepted: 11, Running: 1, Queued: 2, Blocked: 3, Delayed: 1, OldestQueued: 1500 * time.Millisecond,
+				Ended: map[dispatch.Outcome]uint64{dispatch.Succeeded: 1, dispatch.Died: 1, dispatch.CarriedOut: 2},
 			}, nil
 		},
 		Timings: func() (dispatch.Timings, error) {
@@ -222,11 +222,12 @@ dispatcherd_tasks{state="queued"} 2
 dispatcherd_tasks{state="running"} 1
 # HELP dispatcherd_tasks_accepted_total Tasks that were accepted.
 # TYPE dispatcherd_tasks_accepted_total counter
-dispatcherd_tasks_accepted_total 9
+dispatcherd_tasks_accepted_total 11
 # HELP dispatcherd_tasks_ended_total Tasks that have ended, by how they ended.
 # TYPE dispatcherd_tasks_ended_total counter
 dispatcherd_tasks_ended_total{outcome="abandoned"} 0
 dispatcherd_tasks_ended_total{outcome="cancelled"} 0
+dispatcherd_tasks_ended_total{outcome="carried out"} 2
 dispatcherd_tasks_ended_total{outcome="died"} 1
 dispatcherd_tasks_ended_total{outcome="discarded"} 0
 dispatcherd_tasks_ended_total{outcome="failed"} 0
@@ -251,6 +252,32 @@ dispatcherd_workers{state="stopping"} 0
 `
 	if err := testutil.CollectAndCompare(&Collector{from: sources()}, strings.NewReader(want), ours()...); err != nil {
 		t.Error(err)
+	}
+}
+
+// What was accepted is what has not ended and what has, whichever way.
+func TestFiguresOfTasksAddUp(t *testing.T) {
+	t.Parallel()
+	from := sources()
+	stats := dispatch.Stats{Running: 1, Queued: 2, Blocked: 3, Delayed: 4, Ended: map[dispatch.Outcome]uint64{}, Accepted: 10}
+	for i, outcome := range dispatch.Outcomes {
+		stats.Ended[outcome] = uint64(10 + i)
+		stats.Accepted += uint64(10 + i)
+	}
+	from.Tasks = func() (dispatch.Stats, error) { return stats, nil }
+	families, err := gatherer(from).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			sum[f.GetName()] += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	accepted, rest := sum["dispatcherd_tasks_accepted_total"], sum["dispatcherd_tasks"]+sum["dispatcherd_tasks_ended_total"]
+	if accepted == 0 || accepted != rest {
+		t.Errorf("%v tasks were accepted, but %v are there or have ended", accepted, rest)
 	}
 }
 
