@@ -156,6 +156,13 @@ func (in *intake) awaitReplies(ctx context.Context) error {
 	return nil
 }
 
+// chunkStats counts the messages that came in parts.
+func (in *intake) chunkStats() message.ChunkStats {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.assembler.Stats()
+}
+
 // chunks shows the messages that came in parts.
 func (in *intake) chunks() (message.ChunkStats, []message.Partial) {
 	in.mu.Lock()

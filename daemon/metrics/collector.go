@@ -90,6 +90,7 @@ func (p *page) chunks(s message.ChunkStats) {
 	p.set(joined, float64(s.Errored-s.Dropped), "failed")
 	p.set(joined, float64(s.TimedOut), "expired")
 	p.set(joined, float64(s.Dropped), "dropped")
+	p.set(joined, float64(s.Repeated), "repeated")
 	p.set(partial, float64(s.Active))
 	p.set(conflicts, float64(s.Conflicts))
 }

@@ -21,7 +21,7 @@ func sources() Sources {
 	return Sources{
 		Received: func() uint64 { return 12 }, Controls: func() uint64 { return 2 }, Rejected: func() uint64 { return 1 },
 		Chunks: func() message.ChunkStats {
-			return message.ChunkStats{Received: 20, Successful: 3, Errored: 5, TimedOut: 4, Dropped: 1, Conflicts: 6, Active: 7}
+			return message.ChunkStats{Received: 20, Successful: 3, Errored: 5, TimedOut: 4, Dropped: 1, Repeated: 2, Conflicts: 6, Active: 7}
 		},
 		Tasks: func() (dispatch.Stats, error) {
 			return dispatch.Stats{
@@ -126,12 +126,13 @@ func TestOurSeriesAreOnThePage(t *testing.T) {
 # HELP dispatcherd_chunk_conflicts_total Parts that named another total than the part before.
 # TYPE dispatcherd_chunk_conflicts_total counter
 dispatcherd_chunk_conflicts_total 6
-# HELP dispatcherd_chunked_messages_total Messages in parts that came to an end, by which: joined, failed, expired, or dropped for want of room.
+# HELP dispatcherd_chunked_messages_total Messages in parts that came to an end, by which: joined, failed, expired, dropped for want of room, or repeated.
 # TYPE dispatcherd_chunked_messages_total counter
 dispatcherd_chunked_messages_total{result="dropped"} 1
 dispatcherd_chunked_messages_total{result="expired"} 4
 dispatcherd_chunked_messages_total{result="failed"} 4
 dispatcherd_chunked_messages_total{result="joined"} 3
+dispatcherd_chunked_messages_total{result="repeated"} 2
 # HELP dispatcherd_chunks_received_total Parts of messages that were received, bad ones included.
 # TYPE dispatcherd_chunks_received_total counter
 dispatcherd_chunks_received_total 20
