@@ -139,7 +139,7 @@ dispatcherd_chunks_received_total 20
 # HELP dispatcherd_partial_messages Messages in parts of which some have not come.
 # TYPE dispatcherd_partial_messages gauge
 dispatcherd_partial_messages 7
-# HELP dispatcherd_messages_rejected_total Messages that were dropped because they were no message.
+# HELP dispatcherd_messages_rejected_total Messages that were dropped: no message, too late, or a control request that was refused.
 # TYPE dispatcherd_messages_rejected_total counter
 dispatcherd_messages_rejected_total 1
 # HELP dispatcherd_oldest_queued_seconds How long the first task in the queue has waited for a worker.
