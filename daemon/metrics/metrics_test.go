@@ -42,7 +42,7 @@ func sources() Sources {
 		Workers: func() []workers.Info {
 			return []workers.Info{
 				{ID: 0, State: workers.Busy, Created: time.Unix(1700000000, 250e6), Finished: 3},
-				{ID: 17, State: workers.Starting, Created: time.Unix(1700000001, 0)},
+				{ID: 17, PID: 1700, State: workers.Starting, Created: time.Unix(1700000001, 0)},
 			}
 		},
 		Postgres: func() pgnotify.Stats {
@@ -114,8 +114,37 @@ func TestEveryStateOfAWorkerIsAStatusOfTheOriginal(t *testing.T) {
 		workers.Starting: "starting", workers.Ready: "ready", workers.Busy: "ready", workers.Stopping: "stopping",
 		"retired": "retired", "error": "error", // of those that are listed for a while after their end
 	} {
-		if got := statusOf(state); got != want || !slices.Contains(statuses, got) {
+		if got := (workers.Info{State: state, PID: 100}).Status(); got != want || !slices.Contains(statuses, got) {
 			t.Errorf("a worker that is %s has the status %s, want %s", state, got, want)
+		}
+	}
+}
+
+// The page and the command workers must not tell two stories of one worker.
+func TestStatusOnThePageIsThatOfTheCommandWorkers(t *testing.T) {
+	t.Parallel()
+	for want, worker := range map[string]workers.Info{
+		"spawned":  {State: workers.Starting},
+		"starting": {State: workers.Starting, PID: 100},
+		"exited":   {State: workers.Stopping, PID: 100, Left: true},
+		"retired":  {State: workers.Retired, PID: 100, Left: true},
+	} {
+		from := sources()
+		from.Workers = func() []workers.Info { return []workers.Info{worker} }
+		families, err := gatherer(from).Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if f.GetName() == "dispatcher_worker_status" && m.GetGauge().GetValue() == 1 {
+					got = append(got, m.GetLabel()[0].GetValue())
+				}
+			}
+		}
+		if !slices.Equal(got, []string{want}) {
+			t.Errorf("the page has the statuses %q for %+v, want %s", got, worker, want)
 		}
 	}
 }
