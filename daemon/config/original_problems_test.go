@@ -145,6 +145,13 @@ func TestProblemsOfYAMLAreNamed(t *testing.T) {
 			`x.yml:10: producers.ScheduledProducer.task_schedule.f.timeout: must be a duration with its unit, such as "30s", and at least 1ms, got -1s`,
 		}},
 
+		{"periods as text", "version: 2\nproducers:\n  ScheduledProducer:\n    task_schedule:\n      a: {schedule: nan}\n      b: {schedule: '-Infinity'}\n" +
+			"      c: {schedule: '0x1p4'}\n      d: {schedule: ' 1.5e1 '}\n", []string{
+			`x.yml:5: producers.ScheduledProducer.task_schedule.a.schedule: must be a number of seconds, got "nan"`,
+			`x.yml:6: producers.ScheduledProducer.task_schedule.b.schedule: must be a number of seconds, got "-Infinity"`,
+			`x.yml:7: producers.ScheduledProducer.task_schedule.c.schedule: must be a number of seconds, got "0x1p4"`,
+		}},
+
 		{"the pool", "version: 2\nservice:\n  pool_kwargs:\n    min_workers: four\n    max_workers: 1.5\n    scaledown_wait: soon\n" +
 			"    worker_stop_wait: null\n    worker_max_lifetime_seconds: -4\n    worker_removal_wait: 1.0e+10\n", []string{
 			`x.yml:4: service.pool_kwargs.min_workers: must be an integer, got "four"`,

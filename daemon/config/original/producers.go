@@ -131,9 +131,10 @@ func (t *Translation) task(f field, name, kind, key string) map[string]any {
 	return task
 }
 
-// period reads the seconds between two runs, which Python's float also takes from a text.
+// period reads the seconds between two runs, which Python's float also takes from a text:
+// a decimal one, and we want it finite.
 func (t *Translation) period(f field) (time.Duration, bool) {
-	if s, ok := f.text(); ok {
+	if s, ok := f.text(); ok && !strings.ContainsAny(s, "xXnN") {
 		if v, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil {
 			f.node = &node{line: f.node.line, scalar: v}
 		}
