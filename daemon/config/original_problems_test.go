@@ -186,6 +186,9 @@ func TestProblemsOfYAMLAreNamed(t *testing.T) {
 			`x.yml:4: dispatcherd.worker.tasks: must be "registered", "importable" or "any", got "some"`,
 			"x.yml:5: dispatcherd.colour: unknown key; the file may have brokers, chunk_message_timeout, metrics, node_id, on_start, pool, schedule, version, worker",
 		}},
+		{"a key without a name", "version: 2\ndispatcherd:\n  worker:\n    env:\n      A: a\n      \"\": 5\n", []string{
+			`x.yml:6: dispatcherd.worker.env."": must be a string, got an integer`,
+		}},
 		{"our own section as a word", "version: 2\ndispatcherd: on\n", []string{
 			"x.yml:2: dispatcherd: must be a mapping with keys of dispatcherd.toml, got a boolean",
 		}},

@@ -65,7 +65,7 @@ func parseYAML(file string, text []byte) (*Config, Problems) {
 func (p Problems) addTranslated(found Problems, places map[string]original.Place) Problems {
 	known := p.keys()
 	for _, problem := range found {
-		for key := problem.Key; key != ""; key = parent(key) {
+		for key := problem.Key; key != ""; key = original.Parent(key) {
 			if place, ok := places[key]; ok && place.Key != "" {
 				problem.Key = place.Key + strings.TrimPrefix(problem.Key, key)
 				break
