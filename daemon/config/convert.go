@@ -21,11 +21,10 @@ func Convert(path string) (string, error) {
 	if !isYAML(path, text) {
 		return "", Problems{{File: path, Want: "must be YAML of the Python original, and is TOML already"}}
 	}
-	c, problems := parseYAML(path, text)
+	c, t, problems := parseYAML(path, text)
 	if len(problems) > 0 {
 		return "", problems.sorted()
 	}
-	t := original.Translate(text)
 	if problems = nulls(path, t); len(problems) > 0 {
 		return "", problems.sorted()
 	}
