@@ -29,7 +29,7 @@ const maxNodeIDBytes = 253
 
 // Config is everything that the service can be told.
 type Config struct {
-	// File is where it came from; empty for Default.
+	// File is where it came from.
 	File string
 	// Version is the version of the file's format: 2.
 	Version int
@@ -66,14 +66,6 @@ type Config struct {
 	Schedule schedule.Config
 	// Metrics is the section [metrics]; nil without it.
 	Metrics *metrics.Config
-}
-
-// Default returns the configuration of an empty file, which is not yet one that
-// a service can use: it has no broker.
-func Default() Config {
-	c := newDocument().config(outline{})
-	c.Version = formatVersion
-	return c
 }
 
 // Validate reports every value that cannot be used, a line each.

@@ -45,8 +45,8 @@ const (
 	timedNames = 100
 	// longestTimedName is in bytes.
 	longestTimedName = 128
-	// OtherTasks is the name under which all others are timed.
-	OtherTasks = "other"
+	// otherTasks is the name under which all others are timed.
+	otherTasks = "other"
 )
 
 // timings is owned by the Run goroutine. A task meets its Timing once, when it
@@ -62,7 +62,7 @@ func (t *timings) of(name string) *Timing {
 		return timing
 	}
 	if len(t.byName) >= timedNames || !isLabel(name) {
-		name = OtherTasks
+		name = otherTasks
 	}
 	timing := t.byName[name]
 	if timing == nil {

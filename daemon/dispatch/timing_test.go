@@ -126,8 +126,8 @@ func TestNamesThatAreTimedAreBounded(t *testing.T) {
 			r.submit(fmt.Sprintf(`{"task": %q}`, name))
 		}
 		r.submit(`{"task": 5}`)
-		if got := slices.Collect(maps.Keys(r.timings().ByName)); !slices.Equal(got, []string{OtherTasks}) {
-			r.Errorf("names are %q, want all under %q", got, OtherTasks)
+		if got := slices.Collect(maps.Keys(r.timings().ByName)); !slices.Equal(got, []string{otherTasks}) {
+			r.Errorf("names are %q, want all under %q", got, otherTasks)
 		}
 		for i := range 2 * timedNames {
 			r.submit(fmt.Sprintf(`{"task": "app.Class_%d.<locals>.run"}`, i))
@@ -136,7 +136,7 @@ func TestNamesThatAreTimedAreBounded(t *testing.T) {
 		if len(got) != timedNames {
 			r.Errorf("%d names are timed, want %d", len(got), timedNames)
 		}
-		others := got[OtherTasks].Wait.Buckets[0]
+		others := got[otherTasks].Wait.Buckets[0]
 		if want := uint64(len(odd) + 1 + 2*timedNames - (timedNames - 1)); others != want {
 			r.Errorf("%d tasks are others, want %d", others, want)
 		}

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// DefaultCancelGrace is how long the original waits for a worker that is to stop.
-const DefaultCancelGrace = 30 * time.Second
+// defaultCancelGrace is how long the original waits for a worker that is to stop.
+const defaultCancelGrace = 30 * time.Second
 
 // Place is where a key stands in the original's file.
 type Place struct {
@@ -112,7 +112,7 @@ func (t *Translation) document() {
 // otherwise.
 func (t *Translation) defaults() {
 	t.Tree["version"] = int64(2)
-	t.Tree["pool"] = map[string]any{"cancel_grace": DefaultCancelGrace.String(), "shutdown_grace": "0s"}
+	t.Tree["pool"] = map[string]any{"cancel_grace": defaultCancelGrace.String(), "shutdown_grace": "0s"}
 	t.Tree["worker"] = map[string]any{"tasks": "any", "credentials": true}
 }
 
