@@ -110,6 +110,15 @@ func (c Config) checkChunkTimeout() error {
 	return fmt.Errorf("chunk_message_timeout: must be 0s or more, got %v", c.ChunkMessageTimeout)
 }
 
+// checkSpec refuses what the supervisor would not take at the start. Settings must be there.
+func (c Config) checkSpec() error {
+	err := c.Worker.Spec(0, c.Pool.CancelGrace, c.Pool.ShutdownGrace).Check()
+	if err != nil {
+		return fmt.Errorf("worker: must be shorter, with the rest of a YAML file, which workers get as well: %w", err)
+	}
+	return nil
+}
+
 // checkInput refuses a service that would wait for ever: nothing brings tasks
 // in, and it has none of its own. The original starts with less, for the tests of a
 // project; a note says so.

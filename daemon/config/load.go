@@ -33,5 +33,6 @@ func parse(path string, text []byte) (*Config, Problems) {
 	problems = problems.addInvalid(path, at, doc.check(at))
 	problems = problems.addInvalid(path, at, c.Validate())
 	c.Worker.Settings = c.settings()
+	problems = problems.addInvalid(path, at, c.checkSpec())
 	return &c, problems
 }

@@ -293,6 +293,25 @@ func deepAliases() string {
 	return text
 }
 
+// What a check passes must start: the supervisor takes no more than this.
+func TestFileThatIsTooLongForWorkersIsRefused(t *testing.T) {
+	t.Parallel()
+	const want = ": worker: must be shorter, with the rest of a YAML file, which workers get as well: worker spec: must be at most 131072 bytes as JSON, got "
+	long := strings.Repeat("hunter2 ", 20_000)
+	_, err := yamlFile(t, "version: 2\nbrokers: {socket: {socket_path: x}}\nproducers: {OnStartProducer: {task_list: {a.b: {args: ['"+long+"']}}}}\n")
+	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Load of the YAML = %.300v, want %q", err, want)
+	}
+	path := filepath.Join(t.TempDir(), "x.toml")
+	text := "version = 2\n[brokers.socket]\npath = 'x'\n[worker.kwargs]\na = '" + long + "'\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Load of the TOML = %.300v, want %q", err, want)
+	}
+}
+
 func TestAHugeFileIsNotRead(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "huge.yml")
