@@ -113,6 +113,10 @@ class Client(SocketCase):
         self.assertIsNone(broker.sock)
         asyncio.run(broker.apublish_message(message=message))
         self.assertIsNone(broker.publish_message(message='{"last": 1}'))
+        self.assertIsNone(broker.sock)
+        # The service serves one after the other, so that the connection before this one has been closed.
+        self.assertEqual(self.control().control_with_reply("alive", timeout=PATIENCE), [{}])
+        self.assertIn({"last": 1}, lines)
         self.assertEqual(lines[0]["total"], 4)
 
 
