@@ -279,6 +279,30 @@ func TestClientsWaitThroughARestart(t *testing.T) {
 	}
 }
 
+func TestRestartTakesTheProjectAsItIsNow(t *testing.T) {
+	t.Parallel()
+	for name, depart := range departures {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := prepare(t, "version = 2\n[worker]\npythonpath = [\".\"]\npreload = [\"shop\"]\n[brokers.socket]\npath = \"d.sock\"\n"+ownSupervisor)
+			shop := "from dispatcherd.publish import task\n@task()\ndef release():\n    return %q\n"
+			write(t, d.file("shop.py"), fmt.Sprintf(shop, "first"), 0o600)
+			h := &host{daemon: d, bus: newBus(d), unit: opened(t, "unix", d.socket)}
+			h.keeper = d.keep()
+			h.begin()
+			t.Cleanup(func() { h.daemon.stop() })
+			if a := h.task("shop.release"); !strings.Contains(a.stdout, "result: first") {
+				t.Fatalf("the task ended so:\n%s%s", a.stdout, a.stderr)
+			}
+			write(t, d.file("shop.py"), fmt.Sprintf(shop, "the second one"), 0o600)
+			depart(h)
+			if a := h.task("shop.release"); !strings.Contains(a.stdout, "result: the second one") {
+				t.Errorf("after the change the task ended so:\n%s%s", a.stdout, a.stderr)
+			}
+		})
+	}
+}
+
 func TestWithoutAnAnswerFromTheBusItIsAStop(t *testing.T) {
 	t.Parallel()
 	for name, address := range map[string]func(t *testing.T, d *daemon) string{

@@ -266,7 +266,7 @@ func (s *Supervisor) takeSpec(ctx context.Context, to *session, p packet) {
 		to.conn.send(packet{Op: opRefused, Error: err.Error()}) // the next read says so
 		return
 	}
-	s.nursery.use(ctx, *p.Spec)
+	s.nursery.use(ctx, to.pid, *p.Spec)
 }
 
 func (s *Supervisor) interrupt(id int) {

@@ -177,26 +177,16 @@ func (s *Supervisor) install() (remove func(), err error) {
 // checkRuntime says when tasks could change what runs them. It is to be expected where
 // daemon and tasks are one user.
 func (s *Supervisor) checkRuntime() {
-	dir := filepath.Dir(s.entry)
-	if s.cfg.DaemonUID != os.Geteuid() && unix.Access(dir, unix.W_OK) == nil {
-		s.log.Warn("tasks can change the Python files that run them; have them installed by another user (supervisor --install)", "directory", dir)
+	if s.cfg.DaemonUID == os.Geteuid() {
+		return
 	}
-}
-
-// InstallRuntime puts the Python files into dir, for supervisors whose user may read and
-// not write there, and returns where they are. It makes dir if need be.
-func InstallRuntime(dir string) (string, error) {
-	err := os.Mkdir(dir, 0o755)
-	if err == nil {
-		err = open755(dir)
-	} else if errors.Is(err, fs.ErrExist) {
-		err = nil
+	files := filepath.Dir(s.entry)
+	for _, dir := range []string{filepath.Dir(files), files} {
+		if unix.Access(dir, unix.W_OK) == nil {
+			s.log.Warn("tasks can change the Python files that run them; have them installed by another user (supervisor --install)", "directory", dir)
+			return
+		}
 	}
-	if err != nil {
-		return "", fmt.Errorf("install the Python files: %w", err)
-	}
-	entry, err := python.Install(dir)
-	return filepath.Dir(entry), err
 }
 
 // uninstall removes what nobody will use after us, and of a directory that we
