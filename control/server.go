@@ -32,6 +32,7 @@ type limits struct {
 	// pendingBytes bounds the lines that have begun and not yet ended, over all connections.
 	pendingBytes int64
 	replyWrite   time.Duration // a client that does not read for so long is dropped
+	lastChance   time.Duration // for the first line of a client that was accepted when the server is told to stop
 	stopGrace    time.Duration // for handlers that work when the server is told to stop
 	linger       time.Duration // for a client that is being refused to read why
 }
@@ -41,6 +42,7 @@ var defaultLimits = limits{
 	lineBytes:    1 << 20,
 	pendingBytes: 64 << 20,
 	replyWrite:   10 * time.Second,
+	lastChance:   100 * time.Millisecond,
 	stopGrace:    time.Second,
 	linger:       time.Second,
 }

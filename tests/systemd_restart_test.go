@@ -57,7 +57,9 @@ func (h *host) restart() {
 	if code := h.daemon.wait(); code != 0 {
 		h.t.Errorf("exit code %d, want 0; the log:\n%s", code, h.log)
 	}
-	h.t.Logf("the daemon left after %v", time.Since(began))
+	if took := time.Since(began); took > 2*time.Second {
+		h.t.Errorf("the daemon took %v to leave, want 2s at most", took)
+	}
 	h.waitLog("dispatcherd is restarted")
 	h.bus.order("")
 	h.begin()

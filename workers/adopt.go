@@ -13,7 +13,11 @@ type Inherited struct {
 
 // Await has the pool start no worker of its own before Adopt was called: until then it
 // is not known which numbers are taken. It is called before Run.
-func (p *Pool) Await() { p.waits = true }
+func (p *Pool) Await() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waits = true
+}
 
 // Adopt takes over what an earlier daemon has left. Such a worker counts as any other,
 // its task can be cancelled and times out, but it is given nothing new: it may be
