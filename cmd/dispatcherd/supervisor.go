@@ -25,7 +25,7 @@ connects to the socket it was given. It reads no configuration: the daemon says
 how workers are started. Tasks and results do not pass through it.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return hold(cmd.Context(), cfg, fd, o.level, stderr)
+			return hold(cmd.Context(), cfg, fd, o.log, stderr)
 		},
 	}
 	cmd.Flags().UintVar(&fd, "listen-fd", 3, "`NUMBER` of the descriptor that listens for the daemon")
@@ -35,8 +35,8 @@ how workers are started. Tasks and results do not pass through it.`,
 }
 
 // hold runs the supervisor until it is told to end.
-func hold(ctx context.Context, cfg supervisor.Config, fd uint, level string, stderr io.Writer) error {
-	log, _, err := newLogger(level, stderr)
+func hold(ctx context.Context, cfg supervisor.Config, fd uint, logging logging, stderr io.Writer) error {
+	log, _, err := logging.open(stderr)
 	if err != nil {
 		return usage(err)
 	}
