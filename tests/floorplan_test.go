@@ -63,7 +63,7 @@ var plan = map[string]room{
 	}},
 
 	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"control", "daemon", "daemon/config", "daemon/journal", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
-	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra"}},
+	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/journal", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra"}},
 }
 
 // Only tests import these.
@@ -71,8 +71,9 @@ var testModules = []string{
 	"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
 }
 
-// os/exec starts processes: the supervisor its workers, the daemon the supervisor.
-var mayExec = []string{"workers/supervisor", "daemon"}
+// os/exec starts processes: the supervisor its workers, the daemon the supervisor,
+// dispatcherctl journalctl.
+var mayExec = []string{"workers/supervisor", "daemon", "cmd/dispatcherctl"}
 
 const module = "dispatcherd/"
 
@@ -126,7 +127,7 @@ func forbidden(pkg string, r room, path string, isTest bool) string {
 	case isOwn:
 		return ""
 	case path == "os/exec" && !isTest && !slices.Contains(mayExec, pkg):
-		return "only the supervisor and the daemon start processes"
+		return "only the supervisor, the daemon and dispatcherctl start processes"
 	case !strings.Contains(strings.SplitN(path, "/", 2)[0], "."):
 		return "" // the standard library
 	case isTest && (within(testModules) || within(allDoors())):
