@@ -128,7 +128,9 @@ func (p *Pool) killLocked(w *worker, why string, now time.Time) action {
 	var event []any
 	if t := w.task; t != nil {
 		log = log.With("uuid", t.UUID, "task", t.Name)
-		event = []any{"event", "task-killed"}
+		if w.cause != broke {
+			event = []any{"event", "task-killed"}
+		}
 	}
 	return action{func() {
 		log.Warn("worker is killed", event...)

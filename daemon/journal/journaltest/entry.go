@@ -5,15 +5,19 @@ import (
 	"encoding/binary"
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // Entry is the fields of an entry.
 type Entry map[string]string
 
-// has says whether e has all of want's values.
+// has says whether e has all of want's values; one that ends in "*" is the beginning of
+// e's.
 func (e Entry) has(want Entry) bool {
 	for name, value := range want {
-		if got, ok := e[name]; !ok || got != value {
+		got, ok := e[name]
+		beginning, more := strings.CutSuffix(value, "*")
+		if !ok || got != value && !(more && strings.HasPrefix(got, beginning)) {
 			return false
 		}
 	}
