@@ -40,16 +40,25 @@ func hold(ctx context.Context, cfg supervisor.Config, fd uint, logging logging, 
 	if err != nil {
 		return usage(err)
 	}
+	listener, err := inherited(fd)
+	if err != nil {
+		return ending(err, log)
+	}
+	outliveReader()
+	return ending(supervisor.NewSupervisor(cfg, listener, log).Run(ctx), log)
+}
+
+// inherited returns the listener that the program was started with.
+func inherited(fd uint) (*net.UnixListener, error) {
 	file := os.NewFile(uintptr(fd), "listener")
 	listener, err := net.FileListener(file)
 	if err != nil {
-		return fmt.Errorf("descriptor %d is not a listening socket: %w", fd, err)
+		return nil, fmt.Errorf("descriptor %d is not a listening socket: %w", fd, err)
 	}
 	_ = file.Close() // FileListener has its own duplicate
 	unix, ok := listener.(*net.UnixListener)
 	if !ok {
-		return fmt.Errorf("descriptor %d listens on %s, not on a unix socket", fd, listener.Addr().Network())
+		return nil, fmt.Errorf("descriptor %d listens on %s, not on a unix socket", fd, listener.Addr().Network())
 	}
-	outliveReader()
-	return supervisor.NewSupervisor(cfg, unix, log).Run(ctx)
+	return unix, nil
 }
