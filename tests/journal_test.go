@@ -146,6 +146,19 @@ func TestJournalSaysWhyTheDaemonDoesNotStart(t *testing.T) {
 	}
 }
 
+func TestJSONLogSaysWhyTheDaemonDoesNotStart(t *testing.T) {
+	t.Parallel()
+	d := prepare(t, config(t, "", "max_workers = 1")+"[pol]\n")
+	d.run("DISPATCHERD_LOG_FORMAT=auto")
+	var said map[string]any
+	if code := d.wait(); code != 1 || json.Unmarshal([]byte(d.log.String()), &said) != nil {
+		t.Fatalf("it ended with code %d and said %s", code, d.log)
+	}
+	if message, _ := said["msg"].(string); said["event"] != "configuration-bad" || !strings.Contains(message, "pol: unknown") {
+		t.Errorf("it said %v", said)
+	}
+}
+
 func TestJournalThatIsAbsentIsOneLineAndTheDaemonRuns(t *testing.T) {
 	t.Parallel()
 	at := journaltest.Listen(t)

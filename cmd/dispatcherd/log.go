@@ -63,9 +63,9 @@ type loggedError struct{ error }
 func (l loggedError) Unwrap() error { return l.error }
 
 // ending puts the error that ends the program into the journal, where the catalog has
-// more about some of them. Otherwise it is printed.
+// more about some of them, or among the lines of JSON. Otherwise it is printed.
 func ending(err error, log *slog.Logger) error {
-	if err == nil || !journal.Native(log) {
+	if err == nil || !journal.Structured(log) {
 		return err
 	}
 	var problems config.Problems

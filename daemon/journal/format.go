@@ -66,12 +66,15 @@ func choose(stderr io.Writer) string {
 	return JSON
 }
 
-// Native says whether a log is made of entries of the journal.
-func Native(log *slog.Logger) bool {
-	h, ok := log.Handler().(*Handler)
-	if !ok {
+// Structured says whether a log is read by programs: entries of the journal, or JSON.
+func Structured(log *slog.Logger) bool {
+	switch h := log.Handler().(type) {
+	case *Handler:
+		_, native := h.shared.out.(*native)
+		return native
+	case *slog.JSONHandler:
+		return true
+	default:
 		return false
 	}
-	_, ok = h.shared.out.(*native)
-	return ok
 }
