@@ -18,14 +18,15 @@ import (
 	"dispatcherd/workers/supervisor"
 )
 
-// New builds the daemon of a configuration. level is the supervisor's log
-// level, as text; threshold is the one of log and may be changed while it runs.
-func New(cfg *config.Config, level string, threshold *slog.LevelVar, host Host, log *slog.Logger) *Daemon {
+// New builds the daemon of a configuration. logFlags are the options that give the
+// supervisor the same log; threshold is the level of log and may be changed while it
+// runs.
+func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host Host, log *slog.Logger) *Daemon {
 	d := &Daemon{cfg: cfg, log: log, host: host}
 	s := &service{cfg: cfg, since: time.Now(), level: commands.NewLogLevel(threshold, log)}
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
-	runClient := s.addClient(level, named("supervisor"))
+	runClient := s.addClient(logFlags, named("supervisor"))
 	launcher := process.NewLauncher(s.client, named("worker"))
 	s.pool = workers.NewPool(cfg.Pool, launcher, named("pool"))
 	run := &runner{pool: s.pool, log: named("runner")}
@@ -94,13 +95,13 @@ func (d *Daemon) report(s *service) {
 
 // addClient makes the connection to the supervisor, which is a service of its own or
 // else our child, and returns what keeps it.
-func (s *service) addClient(level string, log *slog.Logger) func(context.Context) error {
+func (s *service) addClient(logFlags []string, log *slog.Logger) func(context.Context) error {
 	spec := s.cfg.Worker.Spec(1, s.cfg.Pool.CancelGrace, s.cfg.Pool.ShutdownGrace)
 	if path := s.cfg.Supervisor.Socket; path != "" {
 		s.client = supervisor.NewClient(spec, "", remote(path), log) // its cgroup is the one that it was given
 		return s.client.Run
 	}
-	child := &foreground{level: level, log: log}
+	child := &foreground{logFlags: logFlags, log: log}
 	s.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, log)
 	return child.holding(s.client.Run)
 }

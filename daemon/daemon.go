@@ -90,7 +90,7 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 // the next daemon instead of being refused, and running tasks go on.
 func (d *Daemon) begin(ctx context.Context, c *crew) {
 	if !d.restarts(ctx) {
-		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.cfg.Pool.ShutdownGrace)
+		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.cfg.Pool.ShutdownGrace, "event", "drain")
 		return
 	}
 	d.log.Info("dispatcherd is restarted: no more input; running tasks go on")

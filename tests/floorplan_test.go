@@ -25,14 +25,22 @@ var plan = map[string]room{
 	"cgroups":        {about: "one cgroup per worker: make, measure, kill, remove", doors: []string{"golang.org/x/sys"}},
 	"pgnotify":       {about: "LISTEN kept alive on Postgres, and NOTIFY", doors: []string{"github.com/jackc/pgx/v5"}},
 	"daemon/message": {about: "the wire format: tasks, control requests, chunks"},
-	"daemon/systemd": {about: "what is said to the service manager, and what it gives: states, sockets, the watchdog", doors: []string{"github.com/coreos/go-systemd/v22"}},
-	"workers":        {about: "the pool: how many workers, in which state, with which task"},
+	"daemon/systemd": {about: "what is said to the service manager, and what it gives: states, sockets, the watchdog", doors: []string{
+		"github.com/coreos/go-systemd/v22/activation", "github.com/coreos/go-systemd/v22/daemon", "github.com/coreos/go-systemd/v22/dbus",
+	}},
+	"workers": {about: "the pool: how many workers, in which state, with which task"},
+	"daemon/journal": {
+		about: "the log: entries of the journal with fields, or lines on standard error",
+		doors: []string{"github.com/coreos/go-systemd/v22/journal", "golang.org/x/sys"},
+	},
 	"workers/python": {about: "the Python half, embedded: worker runtime, fork server, library"},
 
 	"control":            {about: "the control socket and its client", imports: []string{"daemon/message"}, doors: []string{"golang.org/x/sys"}},
 	"daemon/dispatch":    {about: "when each task runs: delay, duplicates, queue", imports: []string{"daemon/message"}},
 	"daemon/schedule":    {about: "tasks that the daemon produces by itself", imports: []string{"daemon/message"}},
 	"workers/supervisor": {about: "the process that holds the workers", imports: []string{"cgroups", "workers/python"}, doors: []string{"golang.org/x/sys"}},
+
+	"daemon/journal/journaltest": {about: "a stand-in for journald, whose entries tests read", doors: []string{"golang.org/x/sys"}},
 
 	"workers/workerstest": {about: "what the pool relies on in a process, as test cases", imports: []string{"workers"}},
 
@@ -57,8 +65,8 @@ var plan = map[string]room{
 		"daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor",
 	}},
 
-	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"daemon", "daemon/config", "daemon/systemd", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
-	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra"}},
+	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"control", "daemon", "daemon/config", "daemon/journal", "daemon/systemd", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
+	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/journal", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra"}},
 }
 
 // Only tests import these.
@@ -66,8 +74,9 @@ var testModules = []string{
 	"github.com/godbus/dbus/v5", "github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
 }
 
-// os/exec starts processes: the supervisor its workers, the daemon the supervisor.
-var mayExec = []string{"workers/supervisor", "daemon"}
+// os/exec starts processes: the supervisor its workers, the daemon the supervisor,
+// dispatcherctl journalctl.
+var mayExec = []string{"workers/supervisor", "daemon", "cmd/dispatcherctl"}
 
 const module = "dispatcherd/"
 
@@ -121,7 +130,7 @@ func forbidden(pkg string, r room, path string, isTest bool) string {
 	case isOwn:
 		return ""
 	case path == "os/exec" && !isTest && !slices.Contains(mayExec, pkg):
-		return "only the supervisor and the daemon start processes"
+		return "only the supervisor, the daemon and dispatcherctl start processes"
 	case !strings.Contains(strings.SplitN(path, "/", 2)[0], "."):
 		return "" // the standard library
 	case isTest && (within(testModules) || within(allDoors())):

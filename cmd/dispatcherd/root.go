@@ -12,6 +12,7 @@ import (
 
 	"dispatcherd/daemon"
 	"dispatcherd/daemon/config"
+	"dispatcherd/daemon/journal"
 	"dispatcherd/daemon/systemd"
 )
 
@@ -30,7 +31,7 @@ var errUsage = errors.New("usage")
 
 type options struct {
 	config string
-	level  string
+	log    logging
 	check  bool
 }
 
@@ -42,9 +43,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.Execute()
 	var problems config.Problems
+	var logged loggedError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &logged):
+		return exitCode(err)
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "dispatcherd: %v; see dispatcherd --help\n", errors.Unwrap(err))
 		return exitUsage
@@ -98,7 +102,7 @@ func newRoot(stderr io.Writer) *cobra.Command {
 		Short: "Run the tasks of a Python project in worker processes",
 		Long: `dispatcherd takes task messages from Postgres NOTIFY and from a local socket
 and runs them in Python worker processes. It stays in the foreground and logs to
-standard error. SIGTERM and SIGINT stop it: running tasks may finish for
+the journal or to standard error. SIGTERM and SIGINT stop it: running tasks may finish for
 pool.shutdown_grace, a second signal cancels them, a third one kills them.
 
 The configuration is a TOML file, or the YAML of the Python original as it is.`,
@@ -113,7 +117,8 @@ The configuration is a TOML file, or the YAML of the Python original as it is.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.Flags().StringVar(&o.config, "config", "", "configuration `FILE` (default: $DISPATCHERD_CONFIG_FILE, ./dispatcherd.toml, ./dispatcher.yml, /etc/dispatcherd/dispatcherd.toml)")
 	root.Flags().BoolVar(&o.check, "check", false, "check the configuration, print every problem, or else what is to be known about it, and exit")
-	root.PersistentFlags().StringVar(&o.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error, critical (the same as error)")
+	root.PersistentFlags().StringVar(&o.log.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error, critical (the same as error)")
+	root.PersistentFlags().StringVar(&o.log.format, "log-format", "", "`FORMAT` of the log: "+journal.Formats+" (default: $"+formatVariable+", else auto)")
 	root.AddCommand(newSupervisor(&o, stderr))
 	return root
 }
@@ -131,23 +136,19 @@ func approve(path string, notes []string, stdout io.Writer) error {
 
 // serve runs the daemon until a signal ends it.
 func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	log, threshold, err := newLogger(o.level, stderr)
+	log, threshold, err := o.log.open(stderr)
 	if err != nil {
 		return usage(err)
 	}
 	if o.check {
-		cfg, err := load(o.config)
-		if err != nil {
-			return err
-		}
-		return approve(cfg.File, cfg.Notes, stdout)
+		return check(o.config, stdout)
 	}
 	notify := systemd.NewNotifier(log.With("part", "systemd"))
 	err = operate(ctx, o, daemon.Host{Notify: notify}, threshold, log)
 	if err != nil {
 		notify.Failed(err)
 	}
-	return err
+	return ending(err, log)
 }
 
 // load finds the configuration and reads it.
@@ -172,5 +173,18 @@ func operate(ctx context.Context, o options, host daemon.Host, threshold *slog.L
 	debug.SetTraceback("all") // for a watchdog that was not fed: SIGABRT shows what is stuck
 	ctx, hurry, stop := signals(ctx)
 	defer stop()
-	return daemon.New(cfg, o.level, threshold, host, log).Run(ctx, hurry)
+	return daemon.New(cfg, o.log.flags(), threshold, host, log).Run(ctx, hurry)
+}
+
+// check says of a configuration that it can be used, and what is to be known about it.
+func check(asked string, stdout io.Writer) error {
+	path, err := config.Find(asked)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load(path)
+	if err != nil {
+		return err
+	}
+	return approve(path, cfg.Notes, stdout)
 }

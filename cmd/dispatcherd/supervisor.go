@@ -38,7 +38,7 @@ name "supervisor", or else --listen-fd. It reads no configuration: the daemon sa
 how workers are started. Tasks and results do not pass through it.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return h.run(cmd.Context(), o.level, cmd.OutOrStdout(), stderr)
+			return h.run(cmd.Context(), o.log, cmd.OutOrStdout(), stderr)
 		},
 	}
 	cmd.Flags().UintVar(&h.fd, "listen-fd", 3, "`NUMBER` of the descriptor that listens for the daemon, if the service manager passes none")
@@ -50,8 +50,8 @@ how workers are started. Tasks and results do not pass through it.`,
 }
 
 // run does what the command line says.
-func (h holding) run(ctx context.Context, level string, stdout, stderr io.Writer) error {
-	log, _, err := newLogger(level, stderr)
+func (h holding) run(ctx context.Context, logging logging, stdout, stderr io.Writer) error {
+	log, _, err := logging.open(stderr)
 	if err != nil {
 		return usage(err)
 	}
@@ -68,7 +68,7 @@ func (h holding) run(ctx context.Context, level string, stdout, stderr io.Writer
 	if err = h.hold(ctx, log); err != nil {
 		notify.Failed(err)
 	}
-	return err
+	return ending(err, log)
 }
 
 // hold runs the supervisor until it is told to end.
