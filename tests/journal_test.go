@@ -154,7 +154,7 @@ func TestJSONLogSaysWhyTheDaemonDoesNotStart(t *testing.T) {
 	d := prepare(t, config(t, "", "max_workers = 1")+"[pol]\n")
 	d.run("DISPATCHERD_LOG_FORMAT=auto")
 	var said map[string]any
-	if code := d.wait(); code != 1 || json.Unmarshal([]byte(d.log.String()), &said) != nil {
+	if code := d.wait(); code != 78 || json.Unmarshal([]byte(d.log.String()), &said) != nil {
 		t.Fatalf("it ended with code %d and said %s", code, d.log)
 	}
 	if message, _ := said["msg"].(string); said["event"] != "configuration-bad" || !strings.Contains(message, "pol: unknown") {
