@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -27,6 +28,8 @@ type conn struct {
 	peer   Peer
 	id     string
 	lines  lineReader
+
+	heard atomic.Bool // a line of it was read
 
 	writing sync.Mutex // held while a reply is written, so that its lines stay together
 
@@ -50,11 +53,12 @@ func (c *conn) serve(ctx, work context.Context) {
 	closed := make(chan struct{})
 	context.AfterFunc(own, func() { c.nc.Close(); close(closed) })
 	defer func() { cancel(); <-closed }()
-	defer context.AfterFunc(ctx, func() { c.nc.SetReadDeadline(time.Unix(1, 0)) })()
+	defer context.AfterFunc(ctx, func() { c.nc.SetReadDeadline(c.lastLine()) })()
 	defer c.lines.close()
 
-	for own.Err() == nil && ctx.Err() == nil {
+	for own.Err() == nil && (ctx.Err() == nil || !c.heard.Load()) {
 		line, err := c.lines.next()
+		c.heard.Store(true)
 		if !c.accept(own, line, err) {
 			break
 		}
@@ -63,6 +67,15 @@ func (c *conn) serve(ctx, work context.Context) {
 			break
 		}
 	}
+}
+
+// lastLine is until when a line is taken once the server stops. A client that was accepted just before gets heard: had it
+// come a moment later, it would wait for the next server.
+func (c *conn) lastLine() time.Time {
+	if c.heard.Load() {
+		return time.Unix(1, 0)
+	}
+	return time.Now().Add(c.server.limits.lastChance)
 }
 
 // accept hands a line to the handler unless there is something wrong with it. It returns false when the connection

@@ -32,6 +32,7 @@ type limits struct {
 	// pendingBytes bounds the lines that have begun and not yet ended, over all connections.
 	pendingBytes int64
 	replyWrite   time.Duration // a client that does not read for so long is dropped
+	lastChance   time.Duration // for the first line of a client that was accepted when the server is told to stop
 	stopGrace    time.Duration // for handlers that work when the server is told to stop
 	linger       time.Duration // for a client that is being refused to read why
 }
@@ -41,6 +42,7 @@ var defaultLimits = limits{
 	lineBytes:    1 << 20,
 	pendingBytes: 64 << 20,
 	replyWrite:   10 * time.Second,
+	lastChance:   100 * time.Millisecond,
 	stopGrace:    time.Second,
 	linger:       time.Second,
 }
@@ -81,8 +83,19 @@ func NewServer(cfg Config, h Handler, log *slog.Logger) *Server {
 	return &Server{path: cfg.Path, handle: h, log: log, limits: defaultLimits}
 }
 
+// Take has the server serve a socket that is listened on already, in place of one that Listen would open. Its file is
+// somebody else's and is never removed; a connection that nobody accepts before Run ends waits for whoever serves it next.
+func (s *Server) Take(listener *net.UnixListener) {
+	listener.SetUnlinkOnClose(false)
+	s.socket = &socketFile{path: listener.Addr().String(), listener: listener}
+	s.path = s.socket.path
+}
+
 // Listen opens the socket, so that clients can connect; they are answered once Run runs.
 func (s *Server) Listen() error {
+	if s.socket != nil {
+		return nil // it was taken over
+	}
 	socket, err := listen(s.path)
 	if err != nil {
 		return err

@@ -271,3 +271,19 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 	s.stop()
 	c.expectEnd()
 }
+
+func TestClientThatWasJustAcceptedIsHeardInAStop(t *testing.T) {
+	t.Parallel()
+	s := start(t, echo, func(l *limits) { l.lastChance = patience })
+	c := connect(t, s.path)
+	heard := connect(t, s.path)
+	heard.send("{}\n") // accepted after c: in order
+	heard.expect("{}")
+	stopped := make(chan struct{})
+	go func() { s.stop(); close(stopped) }()
+	heard.expectEnd() // the stop has begun, and one that was heard before has no more time
+	c.send(`{"late": 1}` + "\n")
+	c.expect(`{"late": 1}`)
+	c.expectEnd()
+	within(t, stopped, "the end of the server")
+}

@@ -25,7 +25,10 @@ var plan = map[string]room{
 	"cgroups":        {about: "one cgroup per worker: make, measure, kill, remove", doors: []string{"golang.org/x/sys"}},
 	"pgnotify":       {about: "LISTEN kept alive on Postgres, and NOTIFY", doors: []string{"github.com/jackc/pgx/v5"}},
 	"daemon/message": {about: "the wire format: tasks, control requests, chunks"},
-	"workers":        {about: "the pool: how many workers, in which state, with which task"},
+	"daemon/systemd": {about: "what is said to the service manager, and what it gives: states, sockets, the watchdog", doors: []string{
+		"github.com/coreos/go-systemd/v22/activation", "github.com/coreos/go-systemd/v22/daemon", "github.com/coreos/go-systemd/v22/dbus",
+	}},
+	"workers": {about: "the pool: how many workers, in which state, with which task"},
 	"daemon/journal": {
 		about: "the log: entries of the journal with fields, or lines on standard error",
 		doors: []string{"github.com/coreos/go-systemd/v22/journal", "golang.org/x/sys"},
@@ -53,22 +56,22 @@ var plan = map[string]room{
 	},
 	"daemon/config": {
 		about:   "the configuration file",
-		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/metrics", "daemon/schedule", "pgnotify", "workers", "workers/process"},
+		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/metrics", "daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor"},
 		doors:   []string{"github.com/BurntSushi/toml"},
 	},
 
 	"daemon": {about: "builds the parts, starts and stops them", imports: []string{
 		"control", "control/commands", "daemon/config", "daemon/dispatch", "daemon/message", "daemon/metrics",
-		"daemon/schedule", "pgnotify", "workers", "workers/process", "workers/supervisor",
+		"daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor",
 	}},
 
-	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"control", "daemon", "daemon/config", "daemon/journal", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
+	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"control", "daemon", "daemon/config", "daemon/journal", "daemon/systemd", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
 	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/journal", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra"}},
 }
 
 // Only tests import these.
 var testModules = []string{
-	"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
+	"github.com/godbus/dbus/v5", "github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
 }
 
 // os/exec starts processes: the supervisor its workers, the daemon the supervisor,

@@ -121,9 +121,12 @@ func TestJournalHasTheSupervisorsLinesToo(t *testing.T) {
 func TestJournalSaysWhyTheDaemonDoesNotStart(t *testing.T) {
 	t.Parallel()
 	good := config(t, "", "max_workers = 1")
-	for _, tt := range []struct{ name, toml, event, message string }{
-		{"typo", good + "[pol]\n", "configuration-bad", "dispatcherd.toml:*"},
-		{"taken", good, "socket-taken", "listen on d.sock: the file that is there is not a socket*"},
+	for _, tt := range []struct {
+		name, toml, event, message string
+		code                       int
+	}{
+		{"typo", good + "[pol]\n", "configuration-bad", "dispatcherd.toml:*", 78},
+		{"taken", good, "socket-taken", "listen on d.sock: the file that is there is not a socket*", 69},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -135,8 +138,8 @@ func TestJournalSaysWhyTheDaemonDoesNotStart(t *testing.T) {
 				t.Fatal(err)
 			}
 			d.run()
-			if code := d.wait(); code != 1 || d.log.String() != "" {
-				t.Errorf("it ended with code %d and on standard error\n%s", code, d.log)
+			if code := d.wait(); code != tt.code || d.log.String() != "" {
+				t.Errorf("it ended with code %d, want %d, and on standard error\n%s", code, tt.code, d.log)
 			}
 			record.Wait(journaltest.Entry{"MESSAGE_ID": journal.Events[tt.event], "MESSAGE": tt.message, "PRIORITY": "3"})
 			if n := len(record.With(journaltest.Entry{"PRIORITY": "3"})); n != 1 {
@@ -151,7 +154,7 @@ func TestJSONLogSaysWhyTheDaemonDoesNotStart(t *testing.T) {
 	d := prepare(t, config(t, "", "max_workers = 1")+"[pol]\n")
 	d.run("DISPATCHERD_LOG_FORMAT=auto")
 	var said map[string]any
-	if code := d.wait(); code != 1 || json.Unmarshal([]byte(d.log.String()), &said) != nil {
+	if code := d.wait(); code != 78 || json.Unmarshal([]byte(d.log.String()), &said) != nil {
 		t.Fatalf("it ended with code %d and said %s", code, d.log)
 	}
 	if message, _ := said["msg"].(string); said["event"] != "configuration-bad" || !strings.Contains(message, "pol: unknown") {

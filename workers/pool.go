@@ -17,25 +17,29 @@ type Pool struct {
 	log    *slog.Logger
 	events chan Event
 	wake   chan struct{} // buffered 1: Run looks at the pool again
+	pings  chan struct{} // taken by Run
+	over   chan struct{} // closed at the end of Run
 	living sync.WaitGroup
 
-	mu       sync.Mutex      // guards everything below; never held while calling out, logging or sending an event
-	workers  map[int]*worker // all that have a process or are to have one
-	ended    []Info          // those whose process has ended, for a while; the oldest first
-	idle     []*worker       // ready workers, longest idle first
-	due      deadlines
-	usage    usage
-	waiting  int // tasks that wait, as far as is known
-	busy     int // workers in state Busy
-	usable   int // workers whose state takesTasks
-	nextID   int
-	backoff  backoff
-	tidy     time.Time // when to look for surplus and aged workers; zero: not before a change
-	awake    time.Time // when Run looks again by itself
-	draining bool
-	hurried  int
-	giveUp   time.Time // of the drain's running tasks; zero once it is over
-	counts   Counts
+	mu        sync.Mutex      // guards everything below; never held while calling out, logging or sending an event
+	workers   map[int]*worker // all that have a process or are to have one
+	ended     []Info          // those whose process has ended, for a while; the oldest first
+	idle      []*worker       // ready workers, longest idle first
+	due       deadlines
+	usage     usage
+	waiting   int // tasks that wait, as far as is known
+	busy      int // workers in state Busy
+	usable    int // workers whose state takesTasks
+	nextID    int
+	backoff   backoff
+	tidy      time.Time // when to look for surplus and aged workers; zero: not before a change
+	awake     time.Time // when Run looks again by itself
+	draining  bool
+	waits     bool // for Adopt, before it starts workers
+	lettingGo bool // the end of Run leaves the workers as they are
+	hurried   int
+	giveUp    time.Time // of the drain's running tasks; zero once it is over
+	counts    Counts
 }
 
 // NewPool returns a pool that has no worker before Run.
@@ -44,6 +48,8 @@ func NewPool(cfg Config, launch Launcher, log *slog.Logger) *Pool {
 		cfg: cfg, launch: launch, log: log,
 		events:  make(chan Event, 256),
 		wake:    make(chan struct{}, 1),
+		pings:   make(chan struct{}),
+		over:    make(chan struct{}),
 		workers: map[int]*worker{},
 	}
 }
@@ -56,6 +62,7 @@ func (p *Pool) Events() <-chan Event { return p.events }
 // for shutdown_grace, are then cancelled and after cancel_grace killed. It
 // returns when no worker is left. It is called once.
 func (p *Pool) Run(ctx context.Context) error {
+	defer close(p.over)
 	defer close(p.events)
 	starts, stopStarts := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStarts()
@@ -71,9 +78,10 @@ func (p *Pool) Run(ctx context.Context) error {
 		select {
 		case <-timer.C:
 		case <-p.wake:
+		case <-p.pings:
 		case <-stop:
 			stop = nil
-			p.drain() // before the starts are stopped: they do not fail, they are given up
+			p.end() // before the starts are stopped: they do not fail, they are given up
 			stopStarts()
 		}
 	}
@@ -150,6 +158,19 @@ func (p *Pool) poke() {
 func (p *Pool) dueLocked(w *worker, t time.Time) {
 	p.due.set(w, t)
 	p.wakeByLocked(t)
+}
+
+// Ping goes once through the loop of Run. The error is that of ctx; a pool that has ended
+// answers as well.
+func (p *Pool) Ping(ctx context.Context) error {
+	select {
+	case p.pings <- struct{}{}:
+		return nil
+	case <-p.over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Reply answers the control request of a worker's task.

@@ -23,6 +23,8 @@ const (
 	killBound = 10 * time.Second
 	// exitChannel is the code of a worker whose socket fails (EXIT_CHANNEL in worker.py).
 	exitChannel = 70
+	// lastWords bounds what a process that is given up may take to finish a frame.
+	lastWords = time.Second
 )
 
 // Process is a worker's process.
@@ -37,6 +39,8 @@ type Process struct {
 	stdout, stderr *output
 	pumps          sync.WaitGroup
 	current        atomic.Pointer[workers.Task] // whose output it is
+	notes          *supervisor.Notebook         // what the next daemon is to know
+	theirs         uint64                       // the number that the worker has for a task of an earlier daemon
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -47,10 +51,16 @@ type Process struct {
 
 var _ workers.Process = (*Process)(nil)
 
-func newProcess(id int, launched *supervisor.Launched, h holder, log *slog.Logger) (*Process, error) {
+// newProcess makes a process of what the supervisor has handed over; t is the task of an
+// earlier daemon that it runs, which was number theirs there, or nil.
+func newProcess(id int, launched *supervisor.Launched, t *workers.Task, theirs uint64, h holder, log *slog.Logger) (*Process, error) {
 	p := &Process{
-		id: id, launched: launched, holder: h, log: log.With("worker", id),
+		theirs: theirs,
+		id:     id, launched: launched, holder: h, log: log.With("worker", id),
 		closed: make(chan struct{}), exited: make(chan struct{}),
+	}
+	if t != nil {
+		p.current.Store(t)
 	}
 	if err := p.open(); err != nil {
 		p.closeFiles()
@@ -64,6 +74,9 @@ func newProcess(id int, launched *supervisor.Launched, h holder, log *slog.Logge
 
 func (p *Process) open() (err error) {
 	if p.in, err = newInbox(p.launched.Socket); err != nil {
+		return err
+	}
+	if p.notes, err = supervisor.OpenNotebook(p.launched.Note); err != nil {
 		return err
 	}
 	if p.out, err = newOutbox(p.launched.Socket); err != nil {
@@ -95,11 +108,15 @@ func (p *Process) PID() int { return p.launched.PID }
 // Send hands over a task.
 func (p *Process) Send(t *workers.Task) error {
 	p.current.Store(t)
+	p.notes.Begin(supervisor.Note{Seq: t.Seq, Began: time.Now(), UUID: t.UUID, Task: t.Name, Message: t.Body})
 	return p.out.put(frame{kind: taskFrame, seq: t.Seq, body: t.Body})
 }
 
 // Cancel interrupts task seq: the frame says which, the signal that there is one.
 func (p *Process) Cancel(seq uint64) error {
+	if p.theirs != 0 {
+		seq = p.theirs
+	}
 	if err := p.out.put(frame{kind: cancelFrame, seq: seq}); err != nil {
 		return err
 	}
@@ -150,8 +167,15 @@ func (p *Process) nextFrame() (frame, error) {
 			return f, err
 		}
 		p.ended = true
+		<-p.exited // which it is: only then there is a deadline
 	}
-	return p.in.rest()
+	f, err := p.in.rest()
+	if errors.Is(err, io.EOF) && p.exit.GivenUp && p.in.partial() {
+		// The rest of it must not be the first that the next daemon reads.
+		_ = p.launched.Socket.SetReadDeadline(time.Now().Add(lastWords))
+		return p.in.next()
+	}
+	return f, err
 }
 
 // report turns a frame into a report; ok is false for one that is none.
@@ -163,8 +187,12 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 		// What the task has printed is logged as the task's before it counts as done.
 		p.stdout.drain()
 		p.stderr.drain()
-		p.current.Store(nil)
+		p.notes.End()
+		t := p.current.Swap(nil)
 		r, err = doneReport(f.seq, f.body)
+		if t != nil && p.theirs != 0 && r.Seq == p.theirs {
+			r.Seq = t.Seq
+		}
 		return r, true, err
 	case requestFrame:
 		r, err = requestReport(f.seq, f.body)
@@ -205,6 +233,10 @@ func (p *Process) finish(err error) workers.Report {
 	}
 	p.stdout.drain()
 	p.stderr.drain()
+	if p.exit.GivenUp { // a worker that lives on must not wait for the rest of a frame
+		_ = p.launched.Socket.SetWriteDeadline(time.Now().Add(lastWords))
+		p.out.wait.Wait()
+	}
 	p.closeFiles()
 	p.pumps.Wait()
 	p.out.wait.Wait()
@@ -241,7 +273,10 @@ func (p *Process) waitExit(bound time.Duration) bool {
 }
 
 func (p *Process) closeFiles() {
-	for _, f := range []*os.File{p.launched.Socket, p.launched.Stdout, p.launched.Stderr} {
+	if p.notes != nil {
+		p.notes.Close()
+	}
+	for _, f := range []*os.File{p.launched.Socket, p.launched.Stdout, p.launched.Stderr, p.launched.Note} {
 		if f != nil {
 			_ = f.Close() // nothing is left to be written
 		}

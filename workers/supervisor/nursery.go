@@ -28,6 +28,7 @@ type nursery struct {
 	restarts int
 
 	mu       sync.Mutex // guards the fields below
+	daemon   int        // the process whose spec it is
 	spec     *Spec
 	current  *attempt
 	failures int    // starts that failed, or ended before a worker was forked, in a row
@@ -62,11 +63,14 @@ func (a *attempt) ended() bool {
 	}
 }
 
-// use has a fork server started for spec, unless it runs already.
-func (n *nursery) use(ctx context.Context, spec Spec) {
+// use has a fork server started for the spec of a daemon, unless it runs already. Another
+// daemon gets another one: whoever restarts it has perhaps changed what was imported.
+func (n *nursery) use(ctx context.Context, daemon int, spec Spec) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.spec != nil && n.spec.equal(spec) {
+	same := n.daemon == daemon
+	n.daemon = daemon
+	if same && n.spec != nil && n.spec.equal(spec) {
 		n.spec = &spec // its graces may differ
 		return
 	}

@@ -136,6 +136,7 @@ func (s *Supervisor) serve(ctx context.Context, to *session, h *hello) {
 		to.conn.run()
 	})
 	s.welcome(ctx, to, h)
+	s.report()
 	err := s.requests(ctx, to, &parts)
 	// Reset: it has left with an answer of ours unread. Broken pipe: before we sent one.
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
@@ -147,6 +148,7 @@ func (s *Supervisor) serve(ctx context.Context, to *session, h *hello) {
 	to.conn.close()
 	parts.Wait()
 	s.leave()
+	s.report()
 }
 
 // welcome prepares the place at the first hello, hands over the workers of
@@ -169,10 +171,7 @@ func (s *Supervisor) welcome(ctx context.Context, to *session, h *hello) {
 // handOver gives a worker of an earlier daemon to this one.
 func (s *Supervisor) handOver(to *session, w *worker) {
 	w.release(0)
-	if lines := w.output.lines(); lines != nil {
-		s.log.Info("worker wrote while no daemon was connected", "worker", w.id, "pid", w.PID, "output", lines)
-		w.output.reset()
-	}
+	s.logOutput(w)
 	files, err := duplicate(w.ends.files()...)
 	if !s.inherit(to, w, files, err) {
 		closeAll(files)
@@ -181,6 +180,20 @@ func (s *Supervisor) handOver(to *session, w *worker) {
 	if err != nil {
 		s.log.Error("worker could not be handed over", "worker", w.id, "pid", w.PID, "err", err)
 	}
+}
+
+// logOutput logs what a worker has written while no daemon was there, line by line, as
+// the daemon would have.
+func (s *Supervisor) logOutput(w *worker) {
+	lines, dropped := w.output.all()
+	log := s.log.With("worker", w.id).With(w.task()...)
+	if dropped {
+		log.Warn("the beginning of what the worker wrote while no daemon was connected is lost", "kept", tailSize)
+	}
+	for _, line := range lines {
+		log.Info(line)
+	}
+	w.output.reset()
 }
 
 // inherit sends the worker's descriptors, if it was possible to duplicate them, and
@@ -253,7 +266,7 @@ func (s *Supervisor) takeSpec(ctx context.Context, to *session, p packet) {
 		to.conn.send(packet{Op: opRefused, Error: err.Error()}) // the next read says so
 		return
 	}
-	s.nursery.use(ctx, *p.Spec)
+	s.nursery.use(ctx, to.pid, *p.Spec)
 }
 
 func (s *Supervisor) interrupt(id int) {
