@@ -65,3 +65,6 @@ var Specs = []Spec{
 		{Name: "channel", Type: "text", Help: "label of the channel it belongs to"},
 	}},
 }
+
+// Acts says whether there is such a command and it changes something.
+func Acts(command string) bool { return needs(command) != reading }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
@@ -78,7 +79,7 @@ func (d *Daemon) socket(s *service, log *slog.Logger) {
 	if d.cfg.Socket.Path == "" {
 		return
 	}
-	source := newSocketSource(d.cfg.Socket, log)
+	source := newSocketSource(d.cfg.Socket, control.NewGuard(d.cfg.Rights, log), log)
 	// Before the metrics' door: it says best that another daemon is there already.
 	d.doors = append([]door{source.server}, d.doors...)
 	d.source("socket", s, source)

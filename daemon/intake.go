@@ -68,9 +68,15 @@ func (in *intake) handle(ctx context.Context, i Incoming) {
 		in.request(ctx, i, m)
 		return
 	}
+	if err := i.caller().Task(); err != nil {
+		in.refuseTask(ctx, i, m, err)
+		return
+	}
 	if err := in.submit(m, i.Channel, nil); err != nil {
 		in.reject(i, err)
+		return
 	}
+	in.log.Debug("task is submitted", append(i.from(), "uuid", m.UUID)...)
 }
 
 func (in *intake) assemble(payload []byte) (whole []byte, done bool, err error) {
@@ -120,16 +126,17 @@ func (in *intake) label(m *message.Message, channel string, n uint64) {
 
 // Submit takes a message that comes from inside.
 func (in *intake) Submit(ctx context.Context, m *message.Message) error {
-	return in.take(ctx, m, nil)
+	return in.take(ctx, control.Trusted{}, m, nil)
 }
 
-// take takes a task that comes from inside, or a control request, whose reply goes nowhere.
-func (in *intake) take(ctx context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
+// take takes a task that comes from inside, or from a control request; or another control
+// request, whose reply goes nowhere.
+func (in *intake) take(ctx context.Context, by control.Caller, m *message.Message, watch chan<- dispatch.Ended) error {
 	if !m.IsControl {
 		return in.submit(m, "", watch)
 	}
 	m.ReplyTo = ""
-	in.request(ctx, Incoming{Access: control.FullAccess}, m)
+	in.request(ctx, Incoming{Caller: by}, m)
 	return nil
 }
 

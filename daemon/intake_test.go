@@ -92,7 +92,7 @@ func newDesk(t *testing.T) *desk {
 func (d *desk) bring(payload string) (replies []string) {
 	d.t.Helper()
 	d.handle(d.t.Context(), Incoming{
-		Payload: []byte(payload), Channel: "c", Access: d.access, AccessKey: "the.key",
+		Payload: []byte(payload), Channel: "c", Caller: control.Unnamed{Access: d.access, Key: "the.key"},
 		Reply: func(_ context.Context, _ string, text []byte) error {
 			replies = append(replies, string(text))
 			return nil

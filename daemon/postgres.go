@@ -55,8 +55,8 @@ func (s *postgresSource) Run(ctx context.Context, handle func(context.Context, I
 		// A reply may be due after the listening has ended.
 		handle(context.WithoutCancel(ctx), Incoming{
 			Payload: []byte(n.Payload), Channel: n.Channel, Reply: s.reply,
-			Access: s.access, AccessKey: "brokers.pg_notify.control",
-			Hold: func() func() { return func() {} }, // a channel stays open
+			Caller: control.Unnamed{Access: s.access, Key: "brokers.pg_notify.control"},
+			Hold:   func() func() { return func() {} }, // a channel stays open
 		})
 	})
 }

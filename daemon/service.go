@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
@@ -37,8 +38,8 @@ var _ commands.Service = (*service)(nil)
 
 // Submit takes a task that a control request brings, or another control request, whose
 // reply goes nowhere.
-func (s *service) Submit(ctx context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
-	err := s.intake.take(ctx, m, watch)
+func (s *service) Submit(ctx context.Context, by control.Caller, m *message.Message, watch chan<- dispatch.Ended) error {
+	err := s.intake.take(ctx, by, m, watch)
 	if err == nil {
 		s.submitted.Add(1)
 	}

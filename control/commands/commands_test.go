@@ -58,7 +58,7 @@ func (p fakePool) Stats() workers.Stats {
 	}}
 }
 
-func (f *fake) Submit(_ context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
+func (f *fake) Submit(_ context.Context, _ control.Caller, m *message.Message, watch chan<- dispatch.Ended) error {
 	f.submitted, f.watch = m, watch
 	return f.refuse
 }

@@ -58,6 +58,8 @@ type Config struct {
 	RefuseRun bool
 	// Socket is the section [brokers.socket]; its Path is empty without it.
 	Socket control.Config
+	// Rights is the section [control].
+	Rights control.Rights
 	// ControlBroker is the broker that dispatcherctl takes when none is named: "socket"
 	// or "pg_notify"; empty without one. Default: the socket, if there is one. The YAML of
 	// the Python original may name another, which only Python knows.
@@ -82,7 +84,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Schedule.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -147,6 +149,7 @@ type document struct {
 		} `toml:"pg_notify"`
 		Socket control.Config `toml:"socket"`
 	} `toml:"brokers"`
+	Control control.Rights `toml:"control"`
 	schedule.Config
 	Metrics metrics.Config `toml:"metrics"`
 }
@@ -155,7 +158,7 @@ func newDocument() *document {
 	d := &document{
 		Timeout: 30 * time.Minute,
 		Pool:    workers.DefaultConfig(), Worker: process.DefaultConfig(),
-		Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
+		Control: control.DefaultRights(), Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
 	}
 	d.Brokers.PgNotify.Config, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
 	d.Brokers.PgNotify.Control = control.ReadOnly
@@ -169,7 +172,7 @@ func newDocument() *document {
 func (d *document) config(has outline) Config {
 	c := Config{
 		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
-		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Schedule: d.Config,
+		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Rights: d.Control, Schedule: d.Config,
 	}
 	if has.line("brokers.pg_notify") > 0 {
 		c.PgNotify = &d.Brokers.PgNotify.Config
