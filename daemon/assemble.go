@@ -22,7 +22,7 @@ import (
 // level, as text; threshold is the one of log and may be changed while it runs.
 func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.Logger) *Daemon {
 	d := &Daemon{cfg: cfg, log: log}
-	s := &service{cfg: cfg, since: time.Now(), level: commands.NewLogLevel(threshold, log)}
+	s := &service{cfg: cfg, since: time.Now(), level: commands.NewLogLevel(threshold, log), log: log}
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
 	child := &foreground{level: level, log: named("supervisor")}

@@ -15,8 +15,12 @@ import (
 	"dispatcherd/daemon/message"
 )
 
-// errStopping refuses a task once the service stops.
-var errStopping = errors.New("the service is stopping")
+var (
+	// errStopping refuses a task once the service stops.
+	errStopping = errors.New("the service is stopping")
+	// errDraining refuses a task whose sender hears of it.
+	errDraining = errors.New("the service is draining; dispatcherctl drain --resume ends that")
+)
 
 // intake makes messages of what the sources bring and routes them: tasks to the
 // dispatcher, control requests to the commands. Bad input ends here, as one
@@ -30,6 +34,9 @@ type intake struct {
 
 	received, controls, rejected atomic.Uint64
 	stopping                     atomic.Bool
+	// draining refuses the tasks that come from inside or by run. Others are taken all the same
+	// and kept by the dispatcher: nobody would tell their senders that they are lost.
+	draining atomic.Bool
 
 	mu        sync.Mutex // guards assembler
 	assembler *message.Assembler
@@ -133,6 +140,9 @@ func (in *intake) Submit(ctx context.Context, m *message.Message) error {
 // request, whose reply goes nowhere.
 func (in *intake) take(ctx context.Context, by control.Caller, m *message.Message, watch chan<- dispatch.Ended) error {
 	if !m.IsControl {
+		if in.draining.Load() {
+			return errDraining
+		}
 		return in.submit(m, "", watch)
 	}
 	m.ReplyTo = ""

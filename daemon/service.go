@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +34,8 @@ type service struct {
 	since      time.Time
 	submitted  atomic.Uint64   // by control request
 	metrics    *metrics.Server // nil without metrics
+	log        *slog.Logger
+	draining   sync.Mutex // orders what Drain does
 }
 
 var _ commands.Service = (*service)(nil)
@@ -100,6 +104,24 @@ func (s *service) Metrics() map[string]any {
 		return nil
 	}
 	return s.metrics.Status()
+}
+
+// Drain ends the handing out of tasks until it is called again with false. A stop of the
+// service is not undone.
+func (s *service) Drain(ctx context.Context, drain bool) error {
+	s.draining.Lock()
+	defer s.draining.Unlock()
+	turn := s.dispatcher.Resume
+	if drain {
+		turn = s.dispatcher.Pause
+	}
+	if err := turn(ctx); err != nil {
+		return err
+	}
+	if s.intake.draining.Swap(drain) != drain {
+		s.log.Info(map[bool]string{true: "draining: nothing new is taken, what runs goes on", false: "tasks are taken again"}[drain])
+	}
+	return nil
 }
 
 // stopTaking ends the input: tasks that come now are refused, and those that

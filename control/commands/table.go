@@ -47,6 +47,8 @@ type Service interface {
 	Memory(ctx context.Context) (Memory, error)
 	// LogLevel is what the daemon logs.
 	LogLevel() *LogLevel
+	// Drain has tasks not be taken any more, or taken again.
+	Drain(ctx context.Context, drain bool) error
 	// Notes say what of the configuration has no effect or needs to be known.
 	Notes() []string
 }
@@ -94,6 +96,7 @@ var table = map[string]command{
 	"alive":            alive,
 	"cancel":           cancel,
 	"chunks":           chunks,
+	"drain":            drain,
 	"main":             counters,
 	"memory":           memory,
 	"memory_offenders": memoryOffenders,
@@ -103,6 +106,7 @@ var table = map[string]command{
 	"running":          running,
 	"set_log_level":    setLogLevel,
 	"status":           status,
+	"tasks":            countTasks,
 	"workers":          listWorkers,
 }
 

@@ -107,7 +107,6 @@ func (t *Translation) document() {
 func (t *Translation) defaults() {
 	t.Tree["version"] = int64(2)
 	t.Tree["pool"] = map[string]any{"cancel_grace": DefaultCancelGrace.String(), "shutdown_grace": "0s"}
-	t.Tree["control"] = map[string]any{"operators": []any{"*"}}
 	t.Tree["worker"] = map[string]any{"tasks": "any", "credentials": true}
 }
 
