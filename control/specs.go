@@ -68,6 +68,7 @@ var Specs = []Spec{
 	{Name: "drain", Help: "Take nothing new, and wait for what runs", Acts: true, Args: []Arg{
 		{Name: "resume", Type: "json", Help: "true to take tasks again"},
 	}},
+	{Name: "reload", Help: "Read the configuration again", Acts: true},
 }
 
 // Acts says whether there is such a command and it changes something.

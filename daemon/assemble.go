@@ -21,12 +21,13 @@ import (
 // New builds the daemon of a configuration. level is the supervisor's log
 // level, as text; threshold is the one of log and may be changed while it runs.
 func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.Logger) *Daemon {
-	d := &Daemon{cfg: cfg, log: log}
-	s := &service{cfg: cfg, since: time.Now(), level: commands.NewLogLevel(threshold, log), log: log}
+	s := &service{since: time.Now(), level: commands.NewLogLevel(threshold, log), log: log}
+	s.cfg.Store(cfg)
+	d := &Daemon{service: s, log: log}
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
 	child := &foreground{level: level, log: named("supervisor")}
-	spec := cfg.Worker.Spec(1, cfg.Pool.CancelGrace, cfg.Pool.ShutdownGrace)
+	spec := specOf(cfg, 1)
 	s.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, named("supervisor"))
 	s.pool = workers.NewPool(cfg.Pool, process.NewLauncher(s.client, named("worker")), named("pool"))
 	run := &runner{pool: s.pool, log: named("runner")}
@@ -38,14 +39,16 @@ func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.L
 	run.intake, s.intake.commands = s.intake, table
 	d.hurry = s.pool.Hurry
 
+	s.reloader = newReloader(s, named("reload"))
+
 	d.add("supervisor", child.holding(s.client.Run), 4*quick)
-	pg := s.addPostgres(named("postgres"))
+	pg := s.addPostgres(cfg, named("postgres"))
 	if cfg.Metrics != nil {
 		s.metrics = metrics.NewServer(*cfg.Metrics, cfg.Original, s.figures(), named("metrics"))
 		d.doors = append(d.doors, s.metrics)
 		d.add("metrics", s.metrics.Run, quick)
 	}
-	d.socket(s, named("socket"))
+	d.socket(s, cfg, named("socket"))
 	if pg != nil {
 		d.add("postgres replies", pg.runReplies, replyBound+quick)
 	}
@@ -54,7 +57,7 @@ func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.L
 	d.add("runner", run.run, quick)
 	d.parts = append(d.parts, part{
 		name: "pool", run: s.pool.Run, halt: s.stopTaking,
-		bound: cfg.Pool.ShutdownGrace + cfg.Pool.CancelGrace + 4*quick,
+		bound: 4 * quick, grace: s.graces,
 	})
 	d.add("intake", s.intake.run, quick)
 	d.add("scheduler", s.scheduler.Run, quick)
@@ -75,11 +78,12 @@ func (d *Daemon) source(name string, s *service, source Source) {
 }
 
 // socket adds the control socket, which is still answered during a drain.
-func (d *Daemon) socket(s *service, log *slog.Logger) {
-	if d.cfg.Socket.Path == "" {
+func (d *Daemon) socket(s *service, cfg *config.Config, log *slog.Logger) {
+	if cfg.Socket.Path == "" {
 		return
 	}
-	source := newSocketSource(d.cfg.Socket, control.NewGuard(d.cfg.Rights, log), log)
+	s.reloader.guard = control.NewGuard(cfg.Rights, log)
+	source := newSocketSource(cfg.Socket, s.reloader.guard, log)
 	// Before the metrics' door: it says best that another daemon is there already.
 	d.doors = append([]door{source.server}, d.doors...)
 	d.source("socket", s, source)
@@ -87,11 +91,22 @@ func (d *Daemon) socket(s *service, log *slog.Logger) {
 
 // addPostgres makes the source that listens to Postgres, nil where none is
 // configured.
-func (s *service) addPostgres(log *slog.Logger) *postgresSource {
-	if s.cfg.PgNotify == nil {
+func (s *service) addPostgres(cfg *config.Config, log *slog.Logger) *postgresSource {
+	if cfg.PgNotify == nil {
 		return nil
 	}
-	source := newPostgresSource(*s.cfg.PgNotify, s.cfg.PgNotifyControl, log)
-	s.postgres = source.listener.Stats
+	source := newPostgresSource(*cfg.PgNotify, cfg.PgNotifyControl, log)
+	s.postgres, s.reloader.postgres = source.listener.Stats, source
 	return source
+}
+
+// graces are how long running tasks may take when the service stops.
+func (s *service) graces() time.Duration {
+	pool := s.cfg.Load().Pool
+	return pool.ShutdownGrace + pool.CancelGrace
+}
+
+// specOf is how workers are started under a configuration.
+func specOf(cfg *config.Config, generation int) supervisor.Spec {
+	return cfg.Worker.Spec(generation, cfg.Pool.CancelGrace, cfg.Pool.ShutdownGrace)
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"dispatcherd/control"
-	"dispatcherd/daemon/config"
 )
 
 // quick is the bound for a part that has nothing to wait for.
@@ -16,11 +15,11 @@ const quick = 5 * time.Second
 
 // Daemon is dispatcherd, built and not yet running.
 type Daemon struct {
-	cfg   *config.Config
-	log   *slog.Logger
-	parts []part // in start order
-	hurry func()
-	doors []door
+	service *service
+	log     *slog.Logger
+	parts   []part // in start order
+	hurry   func()
+	doors   []door
 }
 
 // door is what must be opened before anything is started.
@@ -41,20 +40,21 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 	if err := d.open(); err != nil {
 		return err
 	}
-	for _, note := range d.cfg.Notes {
+	cfg := d.service.cfg.Load()
+	for _, note := range cfg.Notes {
 		d.log.Warn("about the configuration: " + note)
 	}
 	c := newCrew(len(d.parts), d.log)
 	for _, p := range d.parts {
 		c.start(ctx, p)
 	}
-	d.log.Info("dispatcherd is running", "node_id", d.cfg.NodeID, "config", d.cfg.File,
-		"min_workers", d.cfg.Pool.MinWorkers, "max_workers", d.cfg.Pool.MaxWorkers)
+	d.log.Info("dispatcherd is running", "node_id", cfg.NodeID, "config", cfg.File,
+		"min_workers", cfg.Pool.MinWorkers, "max_workers", cfg.Pool.MaxWorkers)
 
 	var failure error
 	select {
 	case <-ctx.Done():
-		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.cfg.Pool.ShutdownGrace)
+		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.service.cfg.Load().Pool.ShutdownGrace)
 	case s := <-c.failed:
 		failure = s.ended()
 		d.log.Error("a part has failed; dispatcherd stops", "part", s.name, "err", s.err)

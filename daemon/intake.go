@@ -180,6 +180,17 @@ func (in *intake) chunks() (message.ChunkStats, []message.Partial) {
 	return in.assembler.Stats(), in.assembler.Partials()
 }
 
+// setChunkTimeout changes how long the parts of a message may take, of those too that wait.
+func (in *intake) setChunkTimeout(timeout time.Duration) {
+	in.mu.Lock()
+	in.assembler.SetTimeout(timeout)
+	in.mu.Unlock()
+	select {
+	case in.expire <- struct{}{}:
+	default:
+	}
+}
+
 // stop refuses every task from now on; control requests are still answered.
 func (in *intake) stop() { in.stopping.Store(true) }
 

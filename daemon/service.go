@@ -22,7 +22,7 @@ import (
 // service is the daemon as the control commands and the metrics see it: the parts
 // that answer questions.
 type service struct {
-	cfg        *config.Config
+	cfg        atomic.Pointer[config.Config] // what counts now
 	client     *supervisor.Client
 	pool       *workers.Pool
 	dispatcher *dispatch.Dispatcher
@@ -36,6 +36,7 @@ type service struct {
 	metrics    *metrics.Server // nil without metrics
 	log        *slog.Logger
 	draining   sync.Mutex // orders what Drain does
+	reloader   *reloader
 }
 
 var _ commands.Service = (*service)(nil)
@@ -51,13 +52,13 @@ func (s *service) Submit(ctx context.Context, by control.Caller, m *message.Mess
 }
 
 // RunEnabled says whether there is a control producer.
-func (s *service) RunEnabled() bool { return !s.cfg.RefuseRun }
+func (s *service) RunEnabled() bool { return !s.cfg.Load().RefuseRun }
 
 // LogLevel is what the daemon logs.
 func (s *service) LogLevel() *commands.LogLevel { return s.level }
 
 // Notes are those of the configuration.
-func (s *service) Notes() []string { return s.cfg.Notes }
+func (s *service) Notes() []string { return s.cfg.Load().Notes }
 
 // Chunks shows the messages that came in parts.
 func (s *service) Chunks() (message.ChunkStats, []message.Partial) { return s.intake.chunks() }
@@ -74,10 +75,10 @@ func (s *service) Producers() map[string]any {
 		all[source.Name()] = source.Describe()
 	}
 	made := s.scheduler.Stats()
-	if len(s.cfg.Schedule.Schedule) > 0 {
+	if len(s.cfg.Load().Schedule.Schedule) > 0 {
 		all["scheduled-producer"] = map[string]any{"produced_count": made.Scheduled, "uptime_seconds": made.Uptime.Seconds()}
 	}
-	if len(s.cfg.Schedule.OnStart) > 0 {
+	if len(s.cfg.Load().Schedule.OnStart) > 0 {
 		all["on-start-producer"] = map[string]any{"produced_count": made.OnStart, "uptime_seconds": made.Uptime.Seconds()}
 	}
 	if s.RunEnabled() {
@@ -122,6 +123,11 @@ func (s *service) Drain(ctx context.Context, drain bool) error {
 		s.log.Info(map[bool]string{true: "draining: nothing new is taken, what runs goes on", false: "tasks are taken again"}[drain])
 	}
 	return nil
+}
+
+// Reload brings the daemon to what its file says now.
+func (s *service) Reload(ctx context.Context) (commands.Reloaded, error) {
+	return s.reloader.reload(ctx)
 }
 
 // stopTaking ends the input: tasks that come now are refused, and those that

@@ -75,6 +75,7 @@ func newRoot(stderr io.Writer) *cobra.Command {
 and runs them in Python worker processes. It stays in the foreground and logs to
 standard error. SIGTERM and SIGINT stop it: running tasks may finish for
 pool.shutdown_grace, a second signal cancels them, a third one kills them.
+SIGHUP has it read its configuration again.
 
 The configuration is a TOML file, or the YAML of the Python original as it is.`,
 		Args:          noArguments,
@@ -124,5 +125,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	outliveReader()
 	ctx, hurry, stop := signals(ctx)
 	defer stop()
-	return daemon.New(cfg, o.level, threshold, log).Run(ctx, hurry)
+	d := daemon.New(cfg, o.level, threshold, log)
+	defer reloads(ctx, d.Reload)()
+	return d.Run(ctx, hurry)
 }

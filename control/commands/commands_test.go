@@ -75,6 +75,10 @@ func (f *fake) Drain(_ context.Context, drain bool) error {
 	return f.refuse
 }
 
+func (f *fake) Reload(context.Context) (Reloaded, error) {
+	return Reloaded{Changed: []string{"pool.max_workers"}, WorkersReplaced: true}, f.refuse
+}
+
 func (f *fake) Notes() []string { return f.notes }
 
 func (f *fake) Chunks() (message.ChunkStats, []message.Partial) { return f.chunks, f.partials }
@@ -233,7 +237,7 @@ func TestStatusHoldsTheOtherCommands(t *testing.T) {
 	}
 	var want []string
 	for _, s := range control.Specs {
-		if !slices.Contains([]string{"alive", "cancel", "drain", "memory", "memory_offenders", "run", "set_log_level", "status"}, s.Name) {
+		if !slices.Contains([]string{"alive", "cancel", "drain", "memory", "memory_offenders", "reload", "run", "set_log_level", "status"}, s.Name) {
 			want = append(want, s.Name)
 		}
 	}
@@ -376,5 +380,17 @@ func TestDrainAndItsEnd(t *testing.T) {
 	}
 	if len(f.drained) != 4 {
 		t.Error("a bad request was carried out")
+	}
+}
+
+func TestReloadTellsWhatHasChanged(t *testing.T) {
+	t.Parallel()
+	want := map[string]any{"changed": []string{"pool.max_workers"}, "needs_restart": []string{}, "workers_replaced": true}
+	if diff := cmp.Diff(want, newTable(&fake{}).Do(t.Context(), "reload", Call{}).Reply); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	refused := newTable(&fake{refuse: errors.New("nothing is changed: x")}).Do(t.Context(), "reload", Call{}).Reply
+	if diff := cmp.Diff(map[string]any{"error": "nothing is changed: x"}, refused); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

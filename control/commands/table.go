@@ -49,6 +49,8 @@ type Service interface {
 	LogLevel() *LogLevel
 	// Drain has tasks not be taken any more, or taken again.
 	Drain(ctx context.Context, drain bool) error
+	// Reload has the configuration read again.
+	Reload(ctx context.Context) (Reloaded, error)
 	// Notes say what of the configuration has no effect or needs to be known.
 	Notes() []string
 }
@@ -102,6 +104,7 @@ var table = map[string]command{
 	"memory_offenders": memoryOffenders,
 	"metrics":          pageOfMetrics,
 	"producers":        producers,
+	"reload":           reload,
 	"run":              run,
 	"running":          running,
 	"set_log_level":    setLogLevel,

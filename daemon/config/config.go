@@ -35,6 +35,8 @@ type Config struct {
 	Version int
 	// NodeID names this daemon in its replies. Default: the host name.
 	NodeID string
+	// RandomNodeID is set when the file has no node_id and NodeID was made up.
+	RandomNodeID bool
 	// ChunkMessageTimeout is how long the parts of a chunked message may take to
 	// come; 0 is for ever. Default 30m.
 	ChunkMessageTimeout time.Duration

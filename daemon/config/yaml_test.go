@@ -84,7 +84,7 @@ func TestOriginalThatSaysNothing(t *testing.T) {
 	t.Parallel()
 	got := fromYAML(t, "version: 2\n")
 	want := Default()
-	want.File, want.Original, want.RefuseRun = got.File, true, true
+	want.File, want.Original, want.RefuseRun, want.RandomNodeID = got.File, true, true, true
 	want.Worker.Tasks, want.Worker.Credentials = "any", true
 	want.Pool.CancelGrace, want.Pool.ShutdownGrace = 30*time.Second, 0
 	if diff := cmp.Diff(want, *got, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Notes", "NodeID")); diff != "" {

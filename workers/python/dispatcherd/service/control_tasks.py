@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Dict, Optional
 
 __all__ = ["running", "cancel", "alive", "aio_tasks", "workers", "producers", "metrics", "main", "status", "chunks",
-           "set_log_level", "memory", "memory_offenders", "tasks", "drain"]
+           "set_log_level", "memory", "memory_offenders", "tasks", "drain", "reload"]
 
 Reply = Dict[str, Any]
 
@@ -151,3 +151,8 @@ async def drain(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
             help: Whether tasks are taken again.
     """
     raise _in_daemon("drain")
+
+
+async def reload(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
+    """Read the configuration again"""
+    raise _in_daemon("reload")
