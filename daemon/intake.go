@@ -72,18 +72,28 @@ func (in *intake) handle(ctx context.Context, i Incoming) {
 		return
 	}
 	if m.IsControl {
-		in.request(ctx, i, m)
-		return
+		err = in.request(ctx, i, m)
+	} else {
+		err = in.task(ctx, i, m)
 	}
+	if err != nil {
+		in.reject(i, err)
+	}
+}
+
+// task takes a task in, if its sender may submit one.
+func (in *intake) task(ctx context.Context, i Incoming, m *message.Message) error {
 	if err := i.caller().Task(); err != nil {
 		in.refuseTask(ctx, i, m, err)
-		return
+		return nil
 	}
 	if err := in.submit(m, i.Channel, nil); err != nil {
-		in.reject(i, err)
-		return
+		return err
 	}
-	in.log.Debug("task is submitted", append(i.from(), "uuid", m.UUID)...)
+	if in.log.Enabled(ctx, slog.LevelDebug) { // it looks the user up
+		in.log.Debug("task is submitted", append(i.from(), "uuid", m.UUID)...)
+	}
+	return nil
 }
 
 func (in *intake) assemble(payload []byte) (whole []byte, done bool, err error) {
@@ -146,8 +156,7 @@ func (in *intake) take(ctx context.Context, by control.Caller, m *message.Messag
 		return in.submit(m, "", watch)
 	}
 	m.ReplyTo = ""
-	in.request(ctx, Incoming{Caller: by}, m)
-	return nil
+	return in.request(ctx, Incoming{Caller: by}, m)
 }
 
 // later sends a reply that may have to wait for the end of a task. When no task
@@ -171,6 +180,13 @@ func (in *intake) awaitReplies(ctx context.Context) error {
 	in.ending.Unlock()
 	in.waiters.Wait()
 	return nil
+}
+
+// chunkStats counts the messages that came in parts.
+func (in *intake) chunkStats() message.ChunkStats {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.assembler.Stats()
 }
 
 // chunks shows the messages that came in parts.

@@ -3,37 +3,43 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"dispatcherd/control"
 	"dispatcherd/control/commands"
+	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
 )
 
 // request takes a control request in, and carries it out now or when its delay is over.
-func (in *intake) request(ctx context.Context, i Incoming, m *message.Message) {
+func (in *intake) request(ctx context.Context, i Incoming, m *message.Message) error {
 	n := in.received.Add(1) - 1
 	if err := i.caller().Command(m.Control); err != nil {
 		in.refuse(ctx, i, m, err)
-		return
+		return nil
 	}
 	if m.Delay > 0 {
-		in.delay(ctx, i, m, n)
-		return
+		return in.delay(ctx, i, m, n)
 	}
 	answer := in.answer(ctx, i, m)
 	if m.ReplyTo == "" {
-		return
+		return nil
 	}
 	in.reply(ctx, i, m, answer)
-	if answer.Ended == nil {
-		return
+	if answer.Ended != nil {
+		in.awaitEnd(ctx, i, m, answer.Ended)
 	}
+	return nil
+}
+
+// awaitEnd sends the second reply, once the task has ended that was submitted.
+func (in *intake) awaitEnd(ctx context.Context, i Incoming, m *message.Message, ended <-chan dispatch.Ended) {
 	release := i.Hold()
 	in.later(func() {
 		defer release()
 		select {
-		case e := <-answer.Ended:
+		case e := <-ended:
 			in.reply(ctx, i, m, commands.Answer{Reply: commands.Ended(e)})
 		case <-ctx.Done():
 		}
@@ -68,9 +74,9 @@ func (in *intake) refuseTask(ctx context.Context, i Incoming, m *message.Message
 }
 
 // delay holds a request until its time has come. Nobody waits for its reply by then.
-func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n uint64) {
+func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n uint64) error {
 	in.label(m, i.Channel, n)
-	err := in.dispatcher.Delay(m, func() {
+	return in.dispatcher.Delay(m, func() {
 		in.later(func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlBound)
 			defer cancel()
@@ -80,15 +86,12 @@ func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n u
 			}
 		})
 	})
-	if err != nil {
-		in.reject(i, err)
-	}
 }
 
 // answer carries out a request. Why one failed is logged if its sender will not hear it.
 func (in *intake) answer(ctx context.Context, i Incoming, m *message.Message) commands.Answer {
 	call := commands.Call{Data: m.ControlData, Wait: m.Wait, Caller: i.caller()}
-	answer := in.carryOut(ctx, m.Control, call, i.from()...)
+	answer := in.carryOut(ctx, m.Control, call, i.from)
 	if text, failed := answer.Reply["error"]; failed && (m.ReplyTo == "" || m.Delay > 0) {
 		in.log.Warn("control request whose reply nobody gets was not carried out", "command", m.Control, "channel", i.Channel, "err", text)
 	}
@@ -97,21 +100,24 @@ func (in *intake) answer(ctx context.Context, i Incoming, m *message.Message) co
 
 // carryOut counts a command, wherever it comes from, does it, and logs it; from says who
 // has asked for it. What was asked for in detail is not logged.
-func (in *intake) carryOut(ctx context.Context, command string, c commands.Call, from ...any) commands.Answer {
+func (in *intake) carryOut(ctx context.Context, command string, c commands.Call, from func() []any) commands.Answer {
 	in.controls.Add(1)
 	answer := in.commands.Do(ctx, command, c)
-	log, what := in.log.Debug, "control request"
+	level, what := slog.LevelDebug, "control request"
 	if control.Acts(command) {
-		log, what = in.log.Info, "control action"
+		level, what = slog.LevelInfo, "control action"
 	}
-	attrs := append([]any{"command", command}, from...)
+	if !in.log.Enabled(ctx, level) {
+		return answer
+	}
+	attrs := append([]any{"command", command}, from()...)
 	if len(answer.UUIDs) > 0 {
 		attrs = append(attrs, "uuid", named(answer.UUIDs))
 	}
 	if text, failed := answer.Reply["error"]; failed {
 		attrs = append(attrs, "err", text)
 	}
-	log(what, attrs...)
+	in.log.Log(ctx, level, what, attrs...)
 	return answer
 }
 

@@ -1,8 +1,11 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +13,7 @@ import (
 
 	"dispatcherd/control"
 	"dispatcherd/control/commands"
+	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
 )
 
@@ -170,6 +174,24 @@ func TestRequestFromInsideIsCarriedOut(t *testing.T) {
 	}
 }
 
+func TestDelayedRequestFromInsideThatIsNotTakenIsAnError(t *testing.T) {
+	t.Parallel()
+	d := dispatch.New(busyRunner{}, slog.New(slog.DiscardHandler))
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := d.Run(ended); err != nil {
+		t.Fatal(err)
+	}
+	in := newIntake("node", 0, d, slog.New(slog.DiscardHandler))
+	m, err := message.Parse([]byte(`{"control": "cancel", "delay": 5}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Submit(t.Context(), m); !errors.Is(err, dispatch.ErrEnded) {
+		t.Errorf("Submit = %v, want %v", err, dispatch.ErrEnded)
+	}
+}
+
 func TestDeeplyNestedRequestsEnd(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -210,7 +232,7 @@ func TestRunningOfTenThousandKeepsOrderAndText(t *testing.T) {
 func TestBoundTasksRequestIsCounted(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	answer := d.carryOut(t.Context(), "alive", commands.Call{})
+	answer := d.carryOut(t.Context(), "alive", commands.Call{}, func() []any { return nil })
 	if d.controls.Load() != 1 || d.received.Load() != 0 || len(answer.Reply) != 0 {
 		t.Errorf("%d control requests, %d messages, answer %v, want 1, 0 and a bare reply", d.controls.Load(), d.received.Load(), answer.Reply)
 	}

@@ -22,7 +22,7 @@ submit_task(tasks.nothing, uuid="delayed", processor_options=[Delayer.Params(del
 	waitFor(d.t, "4 tasks to be accepted", func() bool { return d.figure("tasks", "accepted") == 4 })
 }
 
-func TestCancelOfTheOriginalsControl(t *testing.T) {
+func TestInteropCancelOfTheOriginalsControl(t *testing.T) {
 	t.Parallel()
 	for _, broker := range []int{0, 1} {
 		d, db := startListening(t, withOriginal(t), "max_workers = 1", "jobs")
@@ -50,7 +50,7 @@ func TestCancelOfTheOriginalsControl(t *testing.T) {
 	}
 }
 
-func TestCancelOfTheOriginalWithoutFilterHitsAll(t *testing.T) {
+func TestInteropCancelOfTheOriginalWithoutFilterHitsAll(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "max_workers = 1", "jobs")
 	o := overPostgres(t, db, "jobs")
@@ -68,7 +68,7 @@ func TestCancelOfTheOriginalWithoutFilterHitsAll(t *testing.T) {
 	}
 }
 
-func TestCancelWithoutReplyIsCarriedOut(t *testing.T) {
+func TestInteropCancelWithoutReplyIsCarriedOut(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "max_workers = 2", "jobs")
 	for _, tt := range []struct{ method, broker, code string }{

@@ -23,7 +23,7 @@ func startTwo(t *testing.T) (north, south *daemon, db *postgres.Database) {
 	return open("north"), open("south"), db
 }
 
-func TestQueueOfTheOriginalChoosesTheDaemon(t *testing.T) {
+func TestInteropQueueOfTheOriginalChoosesTheDaemon(t *testing.T) {
 	t.Parallel()
 	north, _, db := startTwo(t)
 	o := overPostgres(t, db, "north")
@@ -51,7 +51,7 @@ func TestQueueOfTheOriginalChoosesTheDaemon(t *testing.T) {
 	}
 }
 
-func TestChannelMayHaveAnyName(t *testing.T) {
+func TestInteropChannelMayHaveAnyName(t *testing.T) {
 	t.Parallel()
 	names := []string{
 		"plain", "Two Words", `"quoted"; it's -- a "trap`, "Übergröße-🐘", "$1", "%s", strings.Repeat("é", 31) + "x",

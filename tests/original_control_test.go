@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestRunningOfTheOriginalFilters(t *testing.T) {
+func TestInteropRunningOfTheOriginalFilters(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "max_workers = 1", "jobs")
 	all := d.brokers(db, "jobs")
@@ -44,7 +44,7 @@ func TestRunningOfTheOriginalFilters(t *testing.T) {
 	}
 }
 
-func TestUnknownCommandOfTheOriginalIsAnsweredWithAnError(t *testing.T) {
+func TestInteropUnknownCommandOfTheOriginalIsAnsweredWithAnError(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "", "jobs")
 	for _, o := range d.brokers(db, "jobs") {
@@ -61,7 +61,7 @@ func TestUnknownCommandOfTheOriginalIsAnsweredWithAnError(t *testing.T) {
 	}
 }
 
-func TestRunOfTheOriginalsControlSubmitsATask(t *testing.T) {
+func TestInteropRunOfTheOriginalsControlSubmitsATask(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "", "jobs")
 	for _, o := range d.brokers(db, "jobs") {
@@ -77,7 +77,7 @@ func TestRunOfTheOriginalsControlSubmitsATask(t *testing.T) {
 	}
 }
 
-func TestAllDaemonsOnAChannelAnswerTheOriginal(t *testing.T) {
+func TestInteropAllDaemonsOnAChannelAnswerTheOriginal(t *testing.T) {
 	t.Parallel()
 	_, _, db := startTwo(t)
 	for _, tt := range []struct{ name, channel, code string }{

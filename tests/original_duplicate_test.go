@@ -19,7 +19,7 @@ func places(reply map[string]any) map[string]int {
 	return found
 }
 
-func TestDuplicatesOfTheOriginalsPublisher(t *testing.T) {
+func TestInteropDuplicatesOfTheOriginalsPublisher(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		mode      string
@@ -56,7 +56,7 @@ for _ in range(4):
 	}
 }
 
-func TestOnDuplicateOfTheDecoratorIsPublished(t *testing.T) {
+func TestInteropOnDuplicateOfTheDecoratorIsPublished(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "", "jobs")
 	path := d.file("single")
@@ -71,7 +71,7 @@ for _ in range(3):
 	waitFile(t, path, 1)
 }
 
-func TestSerialTasksOfTheOriginalRunOneAfterTheOther(t *testing.T) {
+func TestInteropSerialTasksOfTheOriginalRunOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "min_workers = 4\nmax_workers = 4", "jobs")
 	path := d.file("steps")

@@ -45,7 +45,7 @@ func eachLibrary(t *testing.T, worker, pool string, test func(t *testing.T, d *d
 	}
 }
 
-func TestTasksFindTheLibraryTheyImport(t *testing.T) {
+func TestInteropTasksFindTheLibraryTheyImport(t *testing.T) {
 	t.Parallel()
 	eachLibrary(t, "", "", func(t *testing.T, d *daemon, o original) {
 		for i, p := range publications[:5] {
@@ -58,7 +58,7 @@ func TestTasksFindTheLibraryTheyImport(t *testing.T) {
 	})
 }
 
-func TestTaskThatIsNotRegisteredIsRefused(t *testing.T) {
+func TestInteropTaskThatIsNotRegisteredIsRefused(t *testing.T) {
 	t.Parallel()
 	eachLibrary(t, "", "", func(t *testing.T, d *daemon, o original) {
 		o.run(t, `
@@ -76,7 +76,7 @@ publisher.publish_message(message=json.dumps({"task": "lambda: open('" + args[0]
 	})
 }
 
-func TestBoundTaskAsksTheDaemon(t *testing.T) {
+func TestInteropBoundTaskAsksTheDaemon(t *testing.T) {
 	t.Parallel()
 	eachLibrary(t, "", "max_workers = 2", func(t *testing.T, d *daemon, o original) {
 		path := d.file("by-run")
@@ -117,7 +117,7 @@ func TestBoundTaskAsksTheDaemon(t *testing.T) {
 	})
 }
 
-func TestDispatcherCancelCanBeCaughtToCleanUp(t *testing.T) {
+func TestInteropDispatcherCancelCanBeCaughtToCleanUp(t *testing.T) {
 	t.Parallel()
 	eachLibrary(t, "", "", func(t *testing.T, d *daemon, o original) {
 		for _, tt := range []struct{ uuid, outcome string }{{"cancel", "outcome=cancelled"}, {"timeout", `outcome="timed out"`}} {
@@ -137,7 +137,7 @@ func TestDispatcherCancelCanBeCaughtToCleanUp(t *testing.T) {
 	})
 }
 
-func TestDispatcherExitEndsTheWorkerWithAResult(t *testing.T) {
+func TestInteropDispatcherExitEndsTheWorkerWithAResult(t *testing.T) {
 	t.Parallel()
 	eachLibrary(t, "", "max_workers = 1", func(t *testing.T, d *daemon, _ original) {
 		before := d.workerPIDs()
@@ -155,7 +155,7 @@ func TestDispatcherExitEndsTheWorkerWithAResult(t *testing.T) {
 	})
 }
 
-func TestWorkerClassOfTheProjectGetsItsHooksCalled(t *testing.T) {
+func TestInteropWorkerClassOfTheProjectGetsItsHooksCalled(t *testing.T) {
 	t.Parallel()
 	hooks := filepath.Join(t.TempDir(), "hooks-")
 	for _, lib := range libraries(t) {
@@ -177,7 +177,7 @@ func TestWorkerClassOfTheProjectGetsItsHooksCalled(t *testing.T) {
 	}
 }
 
-func TestOriginalsOwnWorkerClassServes(t *testing.T) {
+func TestInteropOriginalsOwnWorkerClassServes(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t)+"\nclass = \"dispatcherd.worker.task.TaskWorker\"", "", "jobs")
 	path := d.file("named")

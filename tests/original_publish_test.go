@@ -25,7 +25,7 @@ var publications = []struct{ name, code, want string }{
 	{"asyncio, in chunks", `asyncio.run(publisher.apublish_message(message=json.dumps({"task": "app.jobs.record", "args": [path], "pad": "x" * 9000})))`, `[[], {}]`},
 }
 
-func TestWhatTheOriginalPublishesRuns(t *testing.T) {
+func TestInteropWhatTheOriginalPublishesRuns(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t)+"\ntasks = \"any\"", "", "jobs")
 	for _, o := range d.brokers(db, "jobs") {
@@ -48,7 +48,7 @@ func TestWhatTheOriginalPublishesRuns(t *testing.T) {
 	}
 }
 
-func TestTimeoutOfTheOriginalsTaskEndsIt(t *testing.T) {
+func TestInteropTimeoutOfTheOriginalsTaskEndsIt(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "", "jobs")
 	for _, o := range d.brokers(db, "jobs") {
@@ -74,7 +74,7 @@ uuid(submit_task(tasks.nap, args=[60], timeout=0.2, uuid="by-submit_task-" + arg
 	}
 }
 
-func TestDelayOfTheOriginalsTaskHoldsIt(t *testing.T) {
+func TestInteropDelayOfTheOriginalsTaskHoldsIt(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "", "jobs")
 	for _, o := range d.brokers(db, "jobs") {

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestReplyLongerThanANotificationArrivesWhole(t *testing.T) {
+func TestInteropReplyLongerThanANotificationArrivesWhole(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "", "jobs")
 	long := strings.Repeat(`"ä😀\`, 5000)
@@ -32,7 +32,7 @@ func TestReplyLongerThanANotificationArrivesWhole(t *testing.T) {
 	}
 }
 
-func TestEveryRequestOfABurstOverPostgresIsAnswered(t *testing.T) {
+func TestInteropEveryRequestOfABurstOverPostgresIsAnswered(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, "", "", "jobs")
 	got := overPostgres(t, db, "jobs").ask(t, `
@@ -54,7 +54,7 @@ answer(sum(1 for _ in broker.process_notify(connected_callback=burst, timeout=30
 	}
 }
 
-func TestTasksBehindARequestInOneTransactionAllRun(t *testing.T) {
+func TestInteropTasksBehindARequestInOneTransactionAllRun(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, "", "", "jobs")
 	path := d.file("ran")
@@ -70,7 +70,7 @@ FROM generate_series(0, 49) AS n`, path))
 	}
 }
 
-func TestReplyToThatIsNoChannelIsOneLine(t *testing.T) {
+func TestInteropReplyToThatIsNoChannelIsOneLine(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, "", "", "jobs")
 	o := overPostgres(t, db, "jobs")

@@ -29,7 +29,7 @@ func wantKeys(t *testing.T, value any, want ...string) {
 
 // The shapes of these replies are a contract: programs that use the original's
 // Control take them apart.
-func TestRepliesHaveTheShapeOfTheOriginals(t *testing.T) {
+func TestInteropRepliesHaveTheShapeOfTheOriginals(t *testing.T) {
 	t.Parallel()
 	d, db := startListening(t, withOriginal(t), "max_workers = 1", "jobs")
 	all := d.brokers(db, "jobs")

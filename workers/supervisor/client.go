@@ -85,7 +85,7 @@ func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
 // error at once if the spec cannot be used.
 func (c *Client) Run(ctx context.Context) error {
 	c.mu.Lock()
-	err := c.spec.check()
+	err := c.spec.Check()
 	c.mu.Unlock()
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (c *Client) Run(ctx context.Context) error {
 // Use has the workers that are launched from now on started as spec says; those that live
 // are left as they are. It changes nothing if the spec cannot be used.
 func (c *Client) Use(spec Spec) error {
-	if err := spec.check(); err != nil {
+	if err := spec.Check(); err != nil {
 		return err
 	}
 	c.mu.Lock()
