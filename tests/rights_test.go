@@ -82,6 +82,14 @@ func dialAs(p person, socket string) (*net.UnixConn, error) {
 	return nc.(*net.UnixConn), nil
 }
 
+// manyGroups are more than are asked for at first, with one at the end.
+func manyGroups(last uint32) (groups []uint32) {
+	for n := range uint32(100) {
+		groups = append(groups, 50000+n)
+	}
+	return append(groups, last)
+}
+
 func TestRightsOverTheSocket(t *testing.T) {
 	t.Parallel()
 	d := start(t, config(t, "", "max_workers = 1", withMetrics, `[control]
@@ -100,6 +108,7 @@ operators = ["61002", "@61102"]
 		{"one of a group that submits", person{61009, []uint32{5, 61101}}, may, mayNot},
 		{"an operator", person{uid: 61002}, mayNot, may},
 		{"one of a group of operators", person{61009, []uint32{61102}}, mayNot, may},
+		{"an operator by the last of many groups", person{61009, manyGroups(61102)}, mayNot, may},
 		{"root", person{uid: 0}, may, may},
 	} {
 		c := d.as(tt.who)
