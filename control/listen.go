@@ -27,6 +27,15 @@ type socketFile struct {
 	listener *net.UnixListener
 }
 
+// ErrTaken is something else at the path of the socket: another instance, or a file.
+var ErrTaken = errors.New("the path is taken")
+
+// takenError is an ErrTaken whose text says by what.
+type takenError struct{ text string }
+
+func (e *takenError) Error() string        { return e.text }
+func (e *takenError) Is(target error) bool { return target == ErrTaken }
+
 // listen opens a socket at path. What is there already is replaced only when it is a socket that nobody listens on.
 func listen(path string) (*socketFile, error) {
 	if path == "" {
@@ -80,7 +89,7 @@ func removeDead(path string) error {
 		return fmt.Errorf("listen on %s: %w", path, err)
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("listen on %s: the file that is there is not a socket; remove it or choose another path", path)
+		return &takenError{fmt.Sprintf("listen on %s: the file that is there is not a socket; remove it or choose another path", path)}
 	}
 	nc, err := net.DialTimeout("unix", path, probeWait)
 	if err == nil {
@@ -95,7 +104,7 @@ func removeDead(path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err == nil, errors.Is(err, syscall.EAGAIN), os.IsTimeout(err), errors.Is(err, syscall.EPROTOTYPE):
-		return fmt.Errorf("another instance is listening on %s; stop it, or choose another path", path)
+		return &takenError{fmt.Sprintf("another instance is listening on %s; stop it, or choose another path", path)}
 	default:
 		return fmt.Errorf("listen on %s: ask whether the socket that is there is in use: %w", path, rootCause(err))
 	}

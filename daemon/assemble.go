@@ -18,15 +18,16 @@ import (
 	"dispatcherd/workers/supervisor"
 )
 
-// New builds the daemon of a configuration. level is the supervisor's log
-// level, as text; threshold is the one of log and may be changed while it runs.
-func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.Logger) *Daemon {
+// New builds the daemon of a configuration. logFlags are the options that give the
+// supervisor the same log; threshold is the level of log and may be changed while it
+// runs.
+func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, log *slog.Logger) *Daemon {
 	s := &service{since: time.Now(), level: commands.NewLogLevel(threshold, log), log: log}
 	s.cfg.Store(cfg)
 	d := &Daemon{service: s, log: log}
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
-	child := &foreground{level: level, log: named("supervisor")}
+	child := &foreground{logFlags: logFlags, log: named("supervisor")}
 	spec := specOf(cfg, 1)
 	s.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, named("supervisor"))
 	s.pool = workers.NewPool(cfg.Pool, process.NewLauncher(s.client, named("worker")), named("pool"))

@@ -54,7 +54,7 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 	var failure error
 	select {
 	case <-ctx.Done():
-		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.service.cfg.Load().Pool.ShutdownGrace)
+		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.service.cfg.Load().Pool.ShutdownGrace, "event", "drain")
 	case s := <-c.failed:
 		failure = s.ended()
 		d.log.Error("a part has failed; dispatcherd stops", "part", s.name, "err", s.err)

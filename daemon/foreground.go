@@ -20,8 +20,8 @@ const selfExe = "/proc/self/exe"
 // foreground starts the supervisor as the daemon's child, for a terminal, a
 // container or a test. On a host it is a unit of its own.
 type foreground struct {
-	level string
-	log   *slog.Logger
+	logFlags []string // its options about the log
+	log      *slog.Logger
 
 	dir   string        // of the child, which removes it; so do we, for one that was killed
 	child *exec.Cmd     // owned by the goroutine of supervisor.Client.Run
@@ -64,8 +64,8 @@ func (f *foreground) start(listener *net.UnixListener) error {
 		return err
 	}
 	defer file.Close()
-	cmd := exec.Command(selfExe, "supervisor", "--listen-fd", "3", "--exit-with-daemon",
-		"--runtime-dir", f.dir, "--log-level", f.level)
+	args := []string{"supervisor", "--listen-fd", "3", "--exit-with-daemon", "--runtime-dir", f.dir}
+	cmd := exec.Command(selfExe, append(args, f.logFlags...)...)
 	cmd.Args[0] = "dispatcherd"
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{file}

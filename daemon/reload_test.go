@@ -32,7 +32,7 @@ func unstarted(t *testing.T) (d *Daemon, rewrite func(string)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(cfg, "info", &slog.LevelVar{}, slog.New(slog.DiscardHandler)), rewrite
+	return New(cfg, nil, &slog.LevelVar{}, slog.New(slog.DiscardHandler)), rewrite
 }
 
 func TestServiceManagerIsToldOfEachReload(t *testing.T) {

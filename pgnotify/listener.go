@@ -188,12 +188,13 @@ func (l *Listener) listening(conn *pgx.Conn, o *outage, pooled bool) {
 		l.log.Info("listening to Postgres", "server", server, "database", conn.Config().Database,
 			"channels", l.cfg.Channels, "attempts", o.tries)
 		if pooled {
-			l.log.Warn("a connection pooler stands before Postgres; notifications are lost unless it is in session mode")
+			l.log.Warn("a connection pooler stands before Postgres; notifications are lost unless it is in session mode", "event", "pooler-found")
 		}
 		close(l.ready)
 	case o.loud:
 		l.log.Warn("listening to Postgres again; notifications sent in the gap were lost",
-			"gap", gap.Round(time.Millisecond), "attempts", o.tries, "server", server, "channels", l.cfg.Channels)
+			"gap", gap.Round(time.Millisecond), "attempts", o.tries, "server", server, "channels", l.cfg.Channels,
+			"event", "postgres-back")
 	}
 }
 
@@ -208,7 +209,7 @@ func (l *Listener) lost(ctx context.Context, o *outage, deaf time.Time, cause er
 	}
 	l.keepError(cause)
 	if o.lost(now, deaf) {
-		l.log.Warn("connection to Postgres lost; trying again", "attempt", o.next, "backoff", o.backoff, "err", cause)
+		l.log.Warn("connection to Postgres lost; trying again", "attempt", o.next, "backoff", o.backoff, "err", cause, "event", "postgres-lost")
 	}
 }
 
@@ -219,7 +220,7 @@ func (l *Listener) failed(ctx context.Context, o *outage, cause error) {
 	}
 	l.keepError(cause)
 	if o.failed(time.Now()) {
-		l.log.Warn("no connection to Postgres; trying again", "attempt", o.next, "backoff", o.backoff, "err", cause)
+		l.log.Warn("no connection to Postgres; trying again", "attempt", o.next, "backoff", o.backoff, "err", cause, "event", "postgres-lost")
 	}
 }
 

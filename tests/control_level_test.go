@@ -27,15 +27,19 @@ func TestLogLevelIsChangedWhileTheDaemonRuns(t *testing.T) {
 		if diff := cmp.Diff(want, replies); diff != "" {
 			t.Errorf("set_log_level over %s (-want +got):\n%s", o.name, diff)
 		}
-		d.task("app.tasks.shout", "--arg", quoted("below the level over "+o.name))
-		back := map[string]any{"logger": "dispatcherd", "level": "NOTSET", "previous_level": "WARNING", "node_id": "test"}
-		if diff := cmp.Diff(back, o.control(t, "set_log_level", map[string]any{"level": "NOTSET"})); diff != "" {
-			t.Errorf("NOTSET over %s (-want +got):\n%s", o.name, diff)
+		printed := "printed below the level, over " + o.name
+		d.task("app.tasks.shout", "--arg", quoted(printed))
+		d.waitLog(printed) // what a task says is the task's
+		changes := d.log.count("log level has changed")
+		back := o.calls(t, call{"set_log_level", map[string]any{"level": "NOTSET"}}, call{"set_log_level", map[string]any{"level": "error"}},
+			call{"set_log_level", map[string]any{"level": "NOTSET"}})
+		if len(back) != 3 || back[0]["previous_level"] != "WARNING" || back[2]["previous_level"] != "ERROR" {
+			t.Errorf("NOTSET over %s was answered %v", o.name, back)
 		}
-		d.task("app.tasks.shout", "--arg", quoted("above the level over "+o.name))
-		d.waitLog("above the level over " + o.name)
-		if n := d.log.count("below the level over " + o.name); n != 0 {
-			t.Errorf("a line of level info was written at level warning:\n%s", d.log)
+		// The change to ERROR is below that level already.
+		d.waitLogs("log level has changed", changes+2)
+		if lines := d.log.all("log level has changed"); len(lines) != changes+2 {
+			t.Errorf("the log has %q, want no line of level info while the level is error", lines[changes:])
 		}
 	}
 }

@@ -26,12 +26,18 @@ var plan = map[string]room{
 	"pgnotify":       {about: "LISTEN kept alive on Postgres, and NOTIFY", doors: []string{"github.com/jackc/pgx/v5"}},
 	"daemon/message": {about: "the wire format: tasks, control requests, chunks"},
 	"workers":        {about: "the pool: how many workers, in which state, with which task"},
+	"daemon/journal": {
+		about: "the log: entries of the journal with fields, or lines on standard error",
+		doors: []string{"github.com/coreos/go-systemd/v22/journal", "golang.org/x/sys"},
+	},
 	"workers/python": {about: "the Python half, embedded: worker runtime, fork server, library"},
 
 	"control":            {about: "the control socket and its client", imports: []string{"daemon/message"}, doors: []string{"golang.org/x/sys"}},
 	"daemon/dispatch":    {about: "when each task runs: delay, duplicates, queue", imports: []string{"daemon/message"}},
 	"daemon/schedule":    {about: "tasks that the daemon produces by itself", imports: []string{"daemon/message"}},
 	"workers/supervisor": {about: "the process that holds the workers", imports: []string{"cgroups", "workers/python"}, doors: []string{"golang.org/x/sys"}},
+
+	"daemon/journal/journaltest": {about: "a stand-in for journald, whose entries tests read", doors: []string{"golang.org/x/sys"}},
 
 	"workers/workerstest": {about: "what the pool relies on in a process, as test cases", imports: []string{"workers"}},
 
@@ -56,8 +62,8 @@ var plan = map[string]room{
 		"daemon/schedule", "pgnotify", "workers", "workers/process", "workers/supervisor",
 	}},
 
-	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"daemon", "daemon/config", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
-	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra"}},
+	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"control", "daemon", "daemon/config", "daemon/journal", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
+	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/journal", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra"}},
 }
 
 // Only tests import these.
@@ -65,8 +71,9 @@ var testModules = []string{
 	"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
 }
 
-// os/exec starts processes: the supervisor its workers, the daemon the supervisor.
-var mayExec = []string{"workers/supervisor", "daemon"}
+// os/exec starts processes: the supervisor its workers, the daemon the supervisor,
+// dispatcherctl journalctl.
+var mayExec = []string{"workers/supervisor", "daemon", "cmd/dispatcherctl"}
 
 const module = "dispatcherd/"
 
@@ -120,7 +127,7 @@ func forbidden(pkg string, r room, path string, isTest bool) string {
 	case isOwn:
 		return ""
 	case path == "os/exec" && !isTest && !slices.Contains(mayExec, pkg):
-		return "only the supervisor and the daemon start processes"
+		return "only the supervisor, the daemon and dispatcherctl start processes"
 	case !strings.Contains(strings.SplitN(path, "/", 2)[0], "."):
 		return "" // the standard library
 	case isTest && (within(testModules) || within(allDoors())):

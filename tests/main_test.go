@@ -29,6 +29,10 @@ func testMain(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if err := os.Setenv("DISPATCHERD_LOG_FORMAT", "logfmt"); err != nil { // what the tests read
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	for _, name := range []string{"dispatcherd", "dispatcherctl"} {
 		out, err := exec.Command("go", "build", "-race", "-o", filepath.Join(dir, name), "../cmd/"+name).CombinedOutput()
 		if err != nil {

@@ -43,7 +43,7 @@ func (p *Pool) failedLocked(w *worker, reason string, now time.Time) action {
 	if p.backoff.recognise() {
 		failures := p.backoff.failures
 		do = append(do, func() {
-			p.log.Error("workers fail again and again, which is a crash loop", "failures", failures, "err", reason)
+			p.log.Error("workers fail again and again, which is a crash loop", "failures", failures, "err", reason, "event", "crash-loop")
 		})
 	}
 	return do
@@ -75,5 +75,5 @@ func (p *Pool) calmLocked(now time.Time) action {
 }
 
 func (p *Pool) crashLoopOver() action {
-	return action{func() { p.log.Info("the crash loop is over") }}
+	return action{func() { p.log.Info("the crash loop is over", "event", "crash-loop-over") }}
 }

@@ -131,11 +131,15 @@ func (p *Pool) killLocked(w *worker, why string, now time.Time) action {
 	}
 	p.dueLocked(w, now.Add(killBound))
 	proc, log := w.proc, p.log.With("worker", w.id, "reason", why)
+	var event []any
 	if t := w.task; t != nil {
 		log = log.With("uuid", t.UUID, "task", t.Name)
+		if w.cause != broke {
+			event = []any{"event", "task-killed"}
+		}
 	}
 	return action{func() {
-		log.Warn("worker is killed")
+		log.Warn("worker is killed", event...)
 		if err := proc.Kill(); err != nil {
 			log.Error("worker could not be killed", "err", err)
 		}

@@ -61,7 +61,7 @@ refused, 2 for a mistake on the command line, 130 when interrupted.`,
 	for _, spec := range control.Specs {
 		root.AddCommand(newCommand(opts, spec))
 	}
-	root.AddCommand(newConfig(opts))
+	root.AddCommand(newLogs(opts), newConfig(opts))
 	return root
 }
 

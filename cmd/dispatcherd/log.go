@@ -1,29 +1,81 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
+
+	"dispatcherd/control"
+	"dispatcherd/daemon/config"
+	"dispatcherd/daemon/journal"
 )
 
-// newLogger returns the log of both processes, readable lines on w, and the least level
-// that it writes, which may be changed.
-func newLogger(level string, w io.Writer) (*slog.Logger, *slog.LevelVar, error) {
-	var l slog.Level
-	switch strings.ToLower(level) {
-	case "debug":
-		l = slog.LevelDebug
-	case "info":
-		l = slog.LevelInfo
-	case "warning", "warn":
-		l = slog.LevelWarn
-	case "error", "critical":
-		l = slog.LevelError
-	default:
-		return nil, nil, fmt.Errorf("--log-level must be debug, info, warning, error or critical, got %q", level)
+// logging is what the command line says about the log of either process.
+type logging struct {
+	level  string
+	format string // "": formatVariable, else auto
+}
+
+const formatVariable = "DISPATCHERD_LOG_FORMAT"
+
+// flags are the options that give another process of this program the same log.
+func (l logging) flags() []string { return []string{"--log-level", l.level, "--log-format", l.format} }
+
+// open returns the log, whose lines go to stderr where they are no entries of the
+// journal, and the least level that it writes, which may be changed.
+func (l *logging) open(stderr io.Writer) (*slog.Logger, *slog.LevelVar, error) {
+	level, err := levelOf(l.level)
+	if err != nil {
+		return nil, nil, err
 	}
+	l.format = cmp.Or(l.format, os.Getenv(formatVariable), journal.Auto)
 	threshold := &slog.LevelVar{}
-	threshold.Set(l)
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: threshold, ReplaceAttr: clip})), threshold, nil
+	threshold.Set(level)
+	handler, err := journal.New(l.format, stderr, threshold)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--log-format %w", err)
+	}
+	return slog.New(handler), threshold, nil
+}
+
+func levelOf(name string) (slog.Level, error) {
+	switch strings.ToLower(name) {
+	case "debug":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warning", "warn":
+		return slog.LevelWarn, nil
+	case "error", "critical":
+		return slog.LevelError, nil
+	default:
+		return 0, fmt.Errorf("--log-level must be debug, info, warning, error or critical, got %q", name)
+	}
+}
+
+// loggedError is why the program ends, said already.
+type loggedError struct{ error }
+
+func (l loggedError) Unwrap() error { return l.error }
+
+// ending puts the error that ends the program into the journal, where the catalog has
+// more about some of them, or among the lines of JSON. Otherwise it is printed.
+func ending(err error, log *slog.Logger) error {
+	if err == nil || !journal.Structured(log) {
+		return err
+	}
+	var problems config.Problems
+	switch {
+	case errors.As(err, &problems):
+		log.Error(err.Error(), "event", "configuration-bad")
+	case errors.Is(err, control.ErrTaken):
+		log.Error(err.Error(), "event", "socket-taken")
+	default:
+		log.Error(err.Error())
+	}
+	return loggedError{err}
 }

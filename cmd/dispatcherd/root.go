@@ -10,6 +10,7 @@ import (
 
 	"dispatcherd/daemon"
 	"dispatcherd/daemon/config"
+	"dispatcherd/daemon/journal"
 )
 
 // Exit codes.
@@ -24,7 +25,7 @@ var errUsage = errors.New("usage")
 
 type options struct {
 	config string
-	level  string
+	log    logging
 	check  bool
 }
 
@@ -36,9 +37,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.Execute()
 	var problems config.Problems
+	var logged loggedError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &logged):
+		return exitFailure
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "dispatcherd: %v; see dispatcherd --help\n", errors.Unwrap(err))
 		return exitUsage
@@ -73,7 +77,7 @@ func newRoot(stderr io.Writer) *cobra.Command {
 		Short: "Run the tasks of a Python project in worker processes",
 		Long: `dispatcherd takes task messages from Postgres NOTIFY and from a local socket
 and runs them in Python worker processes. It stays in the foreground and logs to
-standard error. SIGTERM and SIGINT stop it: running tasks may finish for
+the journal or to standard error. SIGTERM and SIGINT stop it: running tasks may finish for
 pool.shutdown_grace, a second signal cancels them, a third one kills them.
 SIGHUP has it read its configuration again.
 
@@ -89,7 +93,8 @@ The configuration is a TOML file, or the YAML of the Python original as it is.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.Flags().StringVar(&o.config, "config", "", "configuration `FILE` (default: $DISPATCHERD_CONFIG_FILE, ./dispatcherd.toml, ./dispatcher.yml, /etc/dispatcherd/dispatcherd.toml)")
 	root.Flags().BoolVar(&o.check, "check", false, "check the configuration, print every problem, or else what is to be known about it, and exit")
-	root.PersistentFlags().StringVar(&o.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error, critical (the same as error)")
+	root.PersistentFlags().StringVar(&o.log.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error, critical (the same as error)")
+	root.PersistentFlags().StringVar(&o.log.format, "log-format", "", "`FORMAT` of the log: "+journal.Formats+" (default: $"+formatVariable+", else auto)")
 	root.AddCommand(newSupervisor(&o, stderr))
 	return root
 }
@@ -107,11 +112,37 @@ func approve(path string, notes []string, stdout io.Writer) error {
 
 // serve runs the daemon until a signal ends it.
 func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	log, threshold, err := newLogger(o.level, stderr)
+	log, threshold, err := o.log.open(stderr)
 	if err != nil {
 		return usage(err)
 	}
-	path, err := config.Find(o.config)
+	if o.check {
+		return check(o.config, stdout)
+	}
+	outliveReader()
+	ctx, hurry, stop := signals(ctx)
+	defer stop()
+	cfg, err := load(o.config)
+	if err != nil {
+		return ending(err, log)
+	}
+	d := daemon.New(cfg, o.log.flags(), threshold, log)
+	defer reloads(ctx, d.Reload)()
+	return ending(d.Run(ctx, hurry), log)
+}
+
+// load reads the configuration that was asked for, or the one that is there.
+func load(asked string) (*config.Config, error) {
+	path, err := config.Find(asked)
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(path)
+}
+
+// check says of a configuration that it can be used, and what is to be known about it.
+func check(asked string, stdout io.Writer) error {
+	path, err := config.Find(asked)
 	if err != nil {
 		return err
 	}
@@ -119,13 +150,5 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if o.check {
-		return approve(path, cfg.Notes, stdout)
-	}
-	outliveReader()
-	ctx, hurry, stop := signals(ctx)
-	defer stop()
-	d := daemon.New(cfg, o.level, threshold, log)
-	defer reloads(ctx, d.Reload)()
-	return d.Run(ctx, hurry)
+	return approve(path, cfg.Notes, stdout)
 }

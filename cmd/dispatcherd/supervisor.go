@@ -25,7 +25,7 @@ connects to the socket it was given. It reads no configuration: the daemon says
 how workers are started. Tasks and results do not pass through it.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return hold(cmd.Context(), cfg, fd, o.level, stderr)
+			return hold(cmd.Context(), cfg, fd, o.log, stderr)
 		},
 	}
 	cmd.Flags().UintVar(&fd, "listen-fd", 3, "`NUMBER` of the descriptor that listens for the daemon")
@@ -35,21 +35,30 @@ how workers are started. Tasks and results do not pass through it.`,
 }
 
 // hold runs the supervisor until it is told to end.
-func hold(ctx context.Context, cfg supervisor.Config, fd uint, level string, stderr io.Writer) error {
-	log, _, err := newLogger(level, stderr)
+func hold(ctx context.Context, cfg supervisor.Config, fd uint, logging logging, stderr io.Writer) error {
+	log, _, err := logging.open(stderr)
 	if err != nil {
 		return usage(err)
 	}
+	listener, err := inherited(fd)
+	if err != nil {
+		return ending(err, log)
+	}
+	outliveReader()
+	return ending(supervisor.NewSupervisor(cfg, listener, log).Run(ctx), log)
+}
+
+// inherited returns the listener that the program was started with.
+func inherited(fd uint) (*net.UnixListener, error) {
 	file := os.NewFile(uintptr(fd), "listener")
 	listener, err := net.FileListener(file)
 	if err != nil {
-		return fmt.Errorf("descriptor %d is not a listening socket: %w", fd, err)
+		return nil, fmt.Errorf("descriptor %d is not a listening socket: %w", fd, err)
 	}
 	_ = file.Close() // FileListener has its own duplicate
 	unix, ok := listener.(*net.UnixListener)
 	if !ok {
-		return fmt.Errorf("descriptor %d listens on %s, not on a unix socket", fd, listener.Addr().Network())
+		return nil, fmt.Errorf("descriptor %d listens on %s, not on a unix socket", fd, listener.Addr().Network())
 	}
-	outliveReader()
-	return supervisor.NewSupervisor(cfg, unix, log).Run(ctx)
+	return unix, nil
 }

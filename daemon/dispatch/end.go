@@ -40,8 +40,12 @@ func (d *Dispatcher) logEnd(was State, e Ended) {
 	case e.Outcome == Succeeded, e.Outcome == Discarded, was != Running:
 		log = d.log.Debug
 	}
-	log("task ended", "worker", e.Worker, "uuid", e.UUID, "task", e.Task,
-		"outcome", e.Outcome, "run_seconds", e.RunTime.Seconds(), "err", e.Detail)
+	attrs := []any{"worker", e.Worker, "uuid", e.UUID, "task", e.Task,
+		"outcome", e.Outcome, "run_seconds", e.RunTime.Seconds(), "err", e.Detail}
+	if e.Outcome == Died {
+		attrs = append(attrs, "event", "task-died")
+	}
+	log("task ended", attrs...)
 }
 
 // namedAtEnd bounds how many uuids the last log line lists.

@@ -109,7 +109,7 @@ func (d *Dispatcher) tell() {
 	}
 	if waited, warn := d.backlog.note(queue, d.now); warn {
 		d.log.Warn("tasks wait for a free worker",
-			"queued", queue.n, "running", len(d.running), "oldest_seconds", waited.Seconds())
+			"queued", queue.n, "running", len(d.running), "oldest_seconds", waited.Seconds(), "event", "queue-late")
 	}
 }
 

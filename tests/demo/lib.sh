@@ -1,6 +1,7 @@
 # What both acts of the demo use.
 
 daemons=()
+export DISPATCHERD_LOG_FORMAT=text # for people, though it goes through a pipe
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 

@@ -25,7 +25,7 @@ const (
 )
 
 // output logs what a worker writes to one of its streams, line by line, with
-// the task that runs.
+// the task that runs. All of it is written, whatever the level of the daemon's own log.
 type output struct {
 	stream  string // "stdout" or "stderr"
 	raw     syscall.RawConn
@@ -43,7 +43,7 @@ func newOutput(stream string, file *os.File, current *atomic.Pointer[workers.Tas
 	if err != nil {
 		return nil, err
 	}
-	return &output{stream: stream, raw: raw, file: file, log: log, current: current}, nil
+	return &output{stream: stream, raw: raw, file: file, log: atAnyLevel(log), current: current}, nil
 }
 
 // run logs until the stream ends or is closed.
@@ -73,6 +73,12 @@ func (o *output) drain() {
 		o.line = o.line[:0]
 	}
 	o.mu.Unlock()
+}
+
+// catchUp logs the lines that are complete: what was written before something else
+// that the worker says.
+func (o *output) catchUp() {
+	_ = o.raw.Control(func(fd uintptr) { o.pump(int(fd)) })
 }
 
 // What a stream holds after a turn of pump.
@@ -150,10 +156,7 @@ func unfinished(b []byte) int {
 }
 
 func (o *output) emit(line []byte) {
-	attrs := []slog.Attr{slog.String("stream", o.stream)}
-	if t := o.current.Load(); t != nil {
-		attrs = append(attrs, slog.String("uuid", t.UUID), slog.String("task", t.Name))
-	}
+	attrs := ofTask(o.current.Load(), slog.String("stream", o.stream))
 	text := strings.ToValidUTF8(strings.TrimSuffix(string(line), "\r"), "\uFFFD")
 	o.log.LogAttrs(context.Background(), slog.LevelInfo, text, attrs...)
 }

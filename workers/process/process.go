@@ -1,8 +1,6 @@
 package process
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -175,40 +173,11 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 		r, err = leaveReport(f.body)
 		return r, true, err
 	case logFrame:
-		return workers.Report{}, false, p.relay(f.body)
+		p.stdout.catchUp()
+		p.stderr.catchUp()
+		return workers.Report{}, false, relay(p.log, p.current.Load(), f.body)
 	default:
 		return workers.Report{}, false, fmt.Errorf("frame of unknown kind %q", f.kind)
-	}
-}
-
-// relay logs what the worker's runtime has to say.
-func (p *Process) relay(body []byte) error {
-	var said struct {
-		Level   string `json:"level"` // as Python's logging names it
-		Message string `json:"message"`
-	}
-	if err := json.Unmarshal(body, &said); err != nil {
-		return fmt.Errorf("log frame: %w", err)
-	}
-	log := p.log
-	if t := p.current.Load(); t != nil {
-		log = log.With("uuid", t.UUID, "task", t.Name)
-	}
-	log.Log(context.Background(), levelOf(said.Level), said.Message)
-	return nil
-}
-
-// levelOf translates the name of a level of Python's logging.
-func levelOf(name string) slog.Level {
-	switch name {
-	case "debug":
-		return slog.LevelDebug
-	case "warning":
-		return slog.LevelWarn
-	case "error", "critical":
-		return slog.LevelError
-	default:
-		return slog.LevelInfo
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,6 +28,7 @@ type rig struct {
 	stdout, stderr *os.File
 	exited         chan supervisor.Exit
 	log            *syncBuffer
+	level          slog.LevelVar // of log
 	mu             sync.Mutex
 	said           []string // what the supervisor was asked
 	onKill         func()
@@ -82,10 +84,11 @@ func newRig(t *testing.T) *rig {
 		t: t, worker: os.NewFile(uintptr(fds[1]), "worker"), stdout: outWrite, stderr: errWrite,
 		exited: make(chan supervisor.Exit, 1), log: &syncBuffer{},
 	}
+	r.level.Set(slog.LevelDebug)
 	launched := &supervisor.Launched{
 		Worker: 3, PID: 4711, Socket: os.NewFile(uintptr(fds[0]), "daemon"), Stdout: outRead, Stderr: errRead, Exited: r.exited,
 	}
-	r.Process, err = newProcess(3, launched, r, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	r.Process, err = newProcess(3, launched, r, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: &r.level})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -365,6 +368,41 @@ func TestRuntimesWordsAreLoggedAtTheirLevel(t *testing.T) {
 	r.write(frame{logFrame, 0, []byte(`{"level":"warning","message":"result is a function: replaced by null"}`)})
 	r.end()
 	r.logged(`level=WARN msg="result is a function: replaced by null" worker=3`)
+}
+
+func TestPythonsLoggingIsTheTasksAtItsLevel(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	if err := r.Send(sample); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(r.stdout, "before\nunfinished")
+	r.write(frame{logFrame, 0, []byte(`{"level":"error","logger":"app.db","message":"broken\nTraceback:"}`)},
+		frame{doneFrame, 5, doneBody(1, 0, 1, 2, "", "")})
+	r.Receive()
+	want := `level=INFO msg=before worker=3 stream=stdout uuid=u-5 task=app.work
+level=ERROR msg="broken\nTraceback:" worker=3 stream=logging logger=app.db uuid=u-5 task=app.work
+level=INFO msg=unfinished worker=3 stream=stdout uuid=u-5 task=app.work
+`
+	r.end()
+	if got := regexp.MustCompile(`(?m)^time=\S+ `).ReplaceAllString(r.log.String(), ""); got != want {
+		t.Errorf("the log is\n%swant\n%s", got, want)
+	}
+}
+
+func TestWhatATaskSaysIsLoggedBelowTheLevelOfTheDaemon(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.level.Set(slog.LevelError)
+	fmt.Fprint(r.stdout, "printed\n")
+	r.write(frame{logFrame, 0, []byte(`{"level":"debug","logger":"app","message":"detail"}`)},
+		frame{logFrame, 0, []byte(`{"level":"warning","message":"of the runtime"}`)})
+	r.end()
+	r.logged("level=INFO msg=printed")
+	r.logged("level=DEBUG msg=detail")
+	if strings.Contains(r.log.String(), "of the runtime") {
+		t.Errorf("the log has a warning of ours at level error:\n%s", r.log)
+	}
 }
 
 func TestLostSupervisorEndsTheProcess(t *testing.T) {

@@ -178,7 +178,7 @@ func (c *Client) report(err error) {
 	c.info.LastError = err.Error()
 	c.mu.Unlock()
 	if !known {
-		c.log.Warn("no connection to the supervisor", "err", err)
+		c.log.Warn("no connection to the supervisor", "err", err, "event", "supervisor-lost")
 	}
 }
 

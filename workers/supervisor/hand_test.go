@@ -59,9 +59,9 @@ def sleep(seconds):
     time.sleep(seconds)
 
 def stubborn():
-    say("sleeping")
     while True:
         try:
+            say("sleeping")  # in here: a cancel may come before say returns
             time.sleep(300)
         except BaseException:
             say("not me")

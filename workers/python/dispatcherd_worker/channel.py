@@ -2,13 +2,16 @@
 
 import collections
 import os
+import select
 import socket
+import threading
 
 from . import frames
 
 _CHUNK = 1 << 16
 _LARGE_CHUNK = 1 << 20
 _HEADER_SIZE = frames.HEADER.size
+_PATIENCE = 1000  # milliseconds
 
 
 class ChannelLost(Exception):
@@ -18,7 +21,8 @@ class ChannelLost(Exception):
 class Channel:
     """The frame socket of this process.
 
-    Only the thread that made the channel, in the process that made it, may call its methods. A
+    Only the thread that made the channel, in the process that made it, may call its methods; `offer`
+    is for any thread of it. A
     method must not be interrupted by an exception from a signal handler: see
     `interrupts.Interrupts`, which knows when one may be raised.
     """
@@ -37,6 +41,9 @@ class Channel:
         self._send = sock.send
         self._part = bytearray()  # the beginning of a frame that has not arrived whole
         self._need = 0  # how long `_part` must be before it is looked at again
+        self._lock = threading.RLock()  # held while sending: frames of two threads must not mix
+        self._sending = False  # a frame may have been sent in part
+        self._patience = _PATIENCE
         self._requests = 0
         self._awaited = None  # the control request whose reply is waited for
         self._reply = None
@@ -95,13 +102,42 @@ class Channel:
 
     def send_bytes(self, data):
         """Send frames that are bytes already, waiting for room; raises ChannelLost."""
-        try:
-            sent = self._send(data, socket.MSG_NOSIGNAL)
-            while sent < len(data):
-                data = memoryview(data)[sent:]
+        with self._lock:
+            self._sending = True
+            try:
                 sent = self._send(data, socket.MSG_NOSIGNAL)
-        except OSError as exc:
-            raise ChannelLost("send to the daemon: %s" % exc) from None
+                while sent < len(data):
+                    data = memoryview(data)[sent:]
+                    sent = self._send(data, socket.MSG_NOSIGNAL)
+            except OSError as exc:
+                raise ChannelLost("send to the daemon: %s" % exc) from None
+            finally:
+                self._sending = False
+
+    def offer(self, kind, body):
+        """Send a small frame if there is room; return whether it was sent. Any thread may call it.
+
+        The socket is taken for full when a quarter of it is (what poll(2) says of a unix socket):
+        when no daemon reads, the rest is there for the end of the task. It is waited for once, for
+        a second, and not again before a frame has been sent.
+        """
+        room = select.poll()
+        room.register(self._sock, select.POLLOUT)
+        patience, self._patience = self._patience, 0
+        if room.poll(patience) != [(self._sock.fileno(), select.POLLOUT)]:
+            return False
+        with self._lock:
+            if self._sending:
+                return False  # this thread is in the middle of a frame: a handler or destructor calls
+            try:
+                data = frames.encode(kind, 0, body)
+                sent = self._send(data, socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT)
+                if sent < len(data):  # the kernel does not cut what is so small
+                    self.send_bytes(memoryview(data)[sent:])
+            except (OSError, ChannelLost):
+                return False
+        self._patience = _PATIENCE
+        return True
 
     def request(self, body):
         """Send a control request and wait for its reply; return the reply's body.

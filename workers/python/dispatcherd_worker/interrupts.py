@@ -74,13 +74,17 @@ class Interrupts:
             raise self._cancel("the task was cancelled")
 
     def shielded(self, function, *args):
-        """Call what a cancel must not tear apart; raise the one that came meanwhile afterwards."""
+        """Call what a cancel must not tear apart; raise the one that came meanwhile afterwards.
+
+        A call within another, from a handler or a destructor that interrupts it, leaves that to it.
+        """
+        outermost = not self._guarded
         self._guarded = True
         try:
             result = function(*args)
         finally:
-            self._guarded = False
-        if self.active and (self.rung or self._channel.cancelled):
+            self._guarded = not outermost
+        if outermost and self.active and (self.rung or self._channel.cancelled):
             self.check()
         return result
 

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 
-from . import failures, frames, hooks, results
+from . import failures, frames, hooks, logs, results
 from .binder import Binder, Control, Queues
 from .callbacks import FollowUps
 from .channel import ChannelLost
@@ -52,6 +52,7 @@ class Worker:
         """
         try:
             self._interrupts.install()
+            logs.relay(self._channel, self._interrupts)
             code, reason = self._live(cls, idle_timeout, kwargs)
             if reason:
                 failures.flush()

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import logging
 import signal
 import socket
 import sys
@@ -24,6 +25,8 @@ def touch(binder, what):
     """A task with a little code of its own."""
     if what == "ask":
         return binder.control("alive")
+    if what == "log":
+        logging.getLogger("app").warning("said")
     if what == "fail":
         raise ValueError("its own")
     return "mine"
@@ -116,6 +119,7 @@ class Rig:
         self.at = at
         saved = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT)}
         self.daemon.start()
+        logging.lastResort = logging._defaultLastResort
         sys._getframe().f_trace_opcodes = True  # before settrace: what Python 3.12 needs
         sys.settrace(self._trace)
         try:
@@ -123,6 +127,7 @@ class Rig:
                 self.worker.run()
         finally:
             sys.settrace(None)
+            logging.lastResort = logging._defaultLastResort
             for number, handler in saved.items():
                 signal.signal(number, handler)
             self.channel.close()
@@ -166,10 +171,35 @@ class EveryPoint(unittest.TestCase):
     def test_a_cancel_of_a_failing_task_hits_it_or_nothing(self):
         self.check("fail", ("failed", b""))
 
+    def test_a_cancel_while_a_record_is_sent_hits_its_task_or_nothing(self):
+        self.check("log", ("succeeded", b'"mine"'))
+
     def test_a_cancel_during_a_control_request_hits_its_task_or_nothing(self):
         self.check("ask", ("succeeded", b'"reply"'))
 
 
 class Handlers(unittest.TestCase):
+    def test_a_shield_within_another_leaves_it_up(self):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            shield = interrupts.Interrupts(Channel(ours), RuntimeError, None)
+            shield.active = True
+
+            def ring():
+                theirs.sendall(frames.encode(frames.CANCEL, 1))
+                shield._on_cancel(signal.SIGUSR1, None)
+
+            shield._channel.current = 1
+            order = []
+
+            def outer():
+                shield.shielded(order.append, "inner")
+                ring()  # with the shield down, this would raise
+                order.append("outer")
+
+            with self.assertRaises(RuntimeError):
+                shield.shielded(outer)
+            self.assertEqual(order, ["inner", "outer"])
+
     def test_the_quick_getsignal_tells_the_same(self):
         self.assertEqual(interrupts.getsignal(signal.SIGUSR1), signal.getsignal(signal.SIGUSR1))

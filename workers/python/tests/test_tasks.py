@@ -187,10 +187,10 @@ class Tasks(harness.WorkerCase):
         worker.send("T", 1, b'{"task": "sample.bound"}')
         self.assertEqual(worker.done()["result"], ["<unknown>", 5, None])
 
-    def test_logging_that_nobody_configured_shows_warnings_bare(self):
+    def test_logging_that_nobody_configured_tells_of_warnings(self):
         worker = self.start()
-        worker.run("sample.log")
-        self.assertEqual(worker.read(worker.stderr), "a warning\n")
+        self.assertEqual(worker.run("sample.log")["words"], ["a warning"])
+        self.assertEqual(worker.read(worker.stderr), "")
 
 
 class Control(harness.WorkerCase):

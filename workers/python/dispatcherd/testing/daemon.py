@@ -63,7 +63,7 @@ class Daemon:
             with open(self.log_path, "wb") as log:
                 self._process = subprocess.Popen(
                     handover.arguments(self._program, handover.in_memory(self._descriptor)), stdin=subprocess.DEVNULL, stderr=log,
-                    pass_fds=(self._descriptor,))
+                    env={"DISPATCHERD_LOG_FORMAT": "text", **os.environ}, pass_fds=(self._descriptor,))
             self._wait_ready(self._process)
         except BaseException:
             self._end()

@@ -1,4 +1,4 @@
-package main
+package journal
 
 import (
 	"log/slog"
@@ -15,7 +15,7 @@ const (
 )
 
 // labels are the attributes whose text comes from messages.
-var labels = []string{"uuid", "uuids", "task", "command", "channel", "on_duplicate"}
+var labels = []string{"uuid", "uuids", "task", "command", "channel", "on_duplicate", "logger"}
 
 // clip shortens the values of a log line. The message itself may be a line of a
 // task's output and is whole.

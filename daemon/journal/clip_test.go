@@ -1,4 +1,4 @@
-package main
+package journal
 
 import (
 	"bytes"
@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// logged is the line that newLogger makes.
+// logged is the line that the log gets.
 func logged(t *testing.T, message string, attrs ...any) string {
 	t.Helper()
 	var out bytes.Buffer
-	log, _, err := newLogger("info", &out)
+	handler, err := New(Logfmt, &out, slog.LevelInfo)
 	if err != nil {
 		t.Fatal(err)
 	}
-	log.Info(message, attrs...)
+	slog.New(handler).Info(message, attrs...)
 	_, line, _ := strings.Cut(out.String(), " msg=")
 	return strings.TrimSuffix(line, "\n")
 }
