@@ -290,7 +290,7 @@ func TestSpecsAreComplete(t *testing.T) {
 	// The original's come first, in its order.
 	want := []string{
 		"running", "cancel", "alive", "aio_tasks", "workers", "producers", "metrics", "main", "status", "chunks", "set_log_level",
-		"memory", "memory_offenders", "run",
+		"memory", "memory_offenders", "run", "tasks", "drain", "reload",
 	}
 	var got []string
 	for _, spec := range Specs {
@@ -298,7 +298,7 @@ func TestSpecsAreComplete(t *testing.T) {
 		if spec.Help == "" || strings.HasSuffix(spec.Help, ".") {
 			t.Errorf("%s: help %q, want a sentence without its full stop", spec.Name, spec.Help)
 		}
-		if acts := slices.Contains([]string{"cancel", "set_log_level", "run"}, spec.Name); spec.Acts != acts {
+		if acts := slices.Contains([]string{"cancel", "set_log_level", "run", "drain", "reload"}, spec.Name); spec.Acts != acts {
 			t.Errorf("%s: Acts = %v, want %v", spec.Name, spec.Acts, acts)
 		}
 		for _, arg := range spec.Args {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,7 +63,11 @@ func TestBlankLinesAreSkippedAndCarriageReturnsHarmless(t *testing.T) {
 func TestHandlerIsToldWhoCallsOnWhichConnection(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(ctx context.Context, _ []byte, channel string, peer Peer, reply Reply) {
-		reply(ctx, fmt.Appendf(nil, "%s: %+v", channel, struct{ UID, GID, PID int }(peer)))
+		groups, err := os.Getgroups()
+		if err != nil || !slices.Equal(peer.Groups, groups) {
+			t.Errorf("the groups are %v, want %v (%v)", peer.Groups, groups, err)
+		}
+		reply(ctx, fmt.Appendf(nil, "%s: {UID:%d GID:%d PID:%d}", channel, peer.UID, peer.GID, peer.PID))
 	})
 	for i := range 3 {
 		c := connect(t, s.path)

@@ -64,4 +64,12 @@ var Specs = []Spec{
 		{Name: "on_duplicate", Type: "text", Help: "parallel, serial, discard or queue_one"},
 		{Name: "channel", Type: "text", Help: "label of the channel it belongs to"},
 	}},
+	{Name: "tasks", Help: "Count the tasks, by where they stand and how they ended"},
+	{Name: "drain", Help: "Take nothing new, and wait for what runs", Acts: true, Args: []Arg{
+		{Name: "resume", Type: "json", Help: "true to take tasks again"},
+	}},
+	{Name: "reload", Help: "Read the configuration again", Acts: true},
 }
+
+// Acts says whether there is such a command and it changes something.
+func Acts(command string) bool { return needs(command) != reading }

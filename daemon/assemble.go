@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
@@ -22,11 +23,12 @@ import (
 // supervisor the same log; threshold is the level of log and may be changed while it
 // runs.
 func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host Host, log *slog.Logger) *Daemon {
-	d := &Daemon{cfg: cfg, log: log, host: host}
-	s := &service{cfg: cfg, since: time.Now(), level: commands.NewLogLevel(threshold, log)}
+	s := &service{since: time.Now(), level: commands.NewLogLevel(threshold, log), log: log}
+	s.cfg.Store(cfg)
+	d := &Daemon{service: s, log: log, host: host}
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
-	runClient := s.addClient(logFlags, named("supervisor"))
+	runClient := s.addClient(cfg, logFlags, named("supervisor"))
 	launcher := process.NewLauncher(s.client, named("worker"))
 	s.pool = workers.NewPool(cfg.Pool, launcher, named("pool"))
 	run := &runner{pool: s.pool, log: named("runner")}
@@ -38,15 +40,17 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	run.intake, s.intake.commands = s.intake, table
 	d.hurry = s.pool.Hurry
 
+	s.reloader = newReloader(s, named("reload"))
+
 	d.add("supervisor", runClient, 4*quick)
-	pg := s.addPostgres(named("postgres"))
-	if page := d.metricsConfig(); page != nil {
+	pg := s.addPostgres(cfg, named("postgres"))
+	if page := d.metricsConfig(cfg); page != nil {
 		s.metrics = metrics.NewServer(*page, cfg.Original, s.figures(), named("metrics"))
 		d.takeMetrics(s.metrics)
 		d.doors = append(d.doors, s.metrics)
 		d.add("metrics", s.metrics.Run, quick)
 	}
-	d.socket(s, named("socket"))
+	d.socket(s, cfg, named("socket"))
 	if pg != nil {
 		d.add("postgres replies", pg.runReplies, replyBound+quick)
 	}
@@ -55,7 +59,7 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	d.add("runner", run.run, quick)
 	d.parts = append(d.parts, part{
 		name: "pool", run: s.pool.Run, halt: s.stopTaking,
-		bound: cfg.Pool.ShutdownGrace + cfg.Pool.CancelGrace + 4*quick,
+		bound: 4 * quick, grace: s.graces,
 	})
 	if cfg.Supervisor.Socket != "" {
 		s.pool.Await()
@@ -81,8 +85,10 @@ func (d *Daemon) report(s *service) {
 	if !systemd.Managed() {
 		return
 	}
-	r := &reporter{notify: d.host.Notify, condition: s.condition, ready: d.cfg.Service.Ready, minimum: d.cfg.Pool.MinWorkers}
+	cfg := s.cfg.Load()
+	r := &reporter{notify: d.host.Notify, condition: s.condition, ready: cfg.Service.Ready, minimum: cfg.Pool.MinWorkers}
 	d.attend = append(d.attend, r.run)
+	d.Announce(d.host.Notify)
 	period, err := systemd.WatchdogPeriod()
 	if err != nil {
 		d.log.Warn("the watchdog is not fed", "err", err)
@@ -95,9 +101,9 @@ func (d *Daemon) report(s *service) {
 
 // addClient makes the connection to the supervisor, which is a service of its own or
 // else our child, and returns what keeps it.
-func (s *service) addClient(logFlags []string, log *slog.Logger) func(context.Context) error {
-	spec := s.cfg.Worker.Spec(1, s.cfg.Pool.CancelGrace, s.cfg.Pool.ShutdownGrace)
-	if path := s.cfg.Supervisor.Socket; path != "" {
+func (s *service) addClient(cfg *config.Config, logFlags []string, log *slog.Logger) func(context.Context) error {
+	spec := specOf(cfg, 1)
+	if path := cfg.Supervisor.Socket; path != "" {
 		s.client = supervisor.NewClient(spec, "", remote(path), log) // its cgroup is the one that it was given
 		return s.client.Run
 	}
@@ -117,9 +123,10 @@ func (d *Daemon) source(name string, s *service, source Source) {
 }
 
 // socket adds the control socket, which is still answered during a drain.
-func (d *Daemon) socket(s *service, log *slog.Logger) {
-	source := newSocketSource(d.cfg.Socket, log)
-	if !d.takeControl(source.server) && d.cfg.Socket.Path == "" {
+func (d *Daemon) socket(s *service, cfg *config.Config, log *slog.Logger) {
+	s.reloader.guard = control.NewGuard(cfg.Rights, log)
+	source := newSocketSource(cfg.Socket, s.reloader.guard, log)
+	if !d.takeControl(cfg, source.server) && cfg.Socket.Path == "" {
 		return
 	}
 	// Before the metrics' door: it says best that another daemon is there already.
@@ -129,11 +136,22 @@ func (d *Daemon) socket(s *service, log *slog.Logger) {
 
 // addPostgres makes the source that listens to Postgres, nil where none is
 // configured.
-func (s *service) addPostgres(log *slog.Logger) *postgresSource {
-	if s.cfg.PgNotify == nil {
+func (s *service) addPostgres(cfg *config.Config, log *slog.Logger) *postgresSource {
+	if cfg.PgNotify == nil {
 		return nil
 	}
-	source := newPostgresSource(*s.cfg.PgNotify, s.cfg.PgNotifyControl, log)
-	s.postgres = source.listener.Stats
+	source := newPostgresSource(*cfg.PgNotify, cfg.PgNotifyControl, log)
+	s.postgres, s.reloader.postgres = source.listener.Stats, source
 	return source
+}
+
+// graces are how long running tasks may take when the service stops.
+func (s *service) graces() time.Duration {
+	pool := s.cfg.Load().Pool
+	return pool.ShutdownGrace + pool.CancelGrace
+}
+
+// specOf is how workers are started under a configuration.
+func specOf(cfg *config.Config, generation int) supervisor.Spec {
+	return cfg.Worker.Spec(generation, cfg.Pool.CancelGrace, cfg.Pool.ShutdownGrace)
 }

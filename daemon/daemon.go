@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"dispatcherd/control"
-	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/systemd"
 )
 
@@ -17,13 +16,13 @@ const quick = 5 * time.Second
 
 // Daemon is dispatcherd, built and not yet running.
 type Daemon struct {
-	cfg   *config.Config
-	log   *slog.Logger
-	parts []part // in start order
-	hurry func()
-	letGo func() // leaves running tasks to the next daemon; nil where they end with us
-	doors []door
-	host  Host
+	service *service
+	log     *slog.Logger
+	parts   []part // in start order
+	hurry   func()
+	letGo   func() // leaves running tasks to the next daemon; nil where they end with us
+	doors   []door
+	host    Host
 	// attend is what goes on from the start to the very end, beside the parts: ctx ends
 	// when the daemon begins to stop, over when it has.
 	attend []func(ctx, over context.Context)
@@ -47,7 +46,8 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 	if err := d.open(); err != nil {
 		return DoorError{Reason: err}
 	}
-	for _, note := range d.cfg.Notes {
+	cfg := d.service.cfg.Load()
+	for _, note := range cfg.Notes {
 		d.log.Warn("about the configuration: " + note)
 	}
 	ctx, stopping := context.WithCancel(ctx)
@@ -57,8 +57,8 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 	for _, p := range d.parts {
 		c.start(ctx, p)
 	}
-	d.log.Info("dispatcherd is running", "node_id", d.cfg.NodeID, "config", d.cfg.File,
-		"min_workers", d.cfg.Pool.MinWorkers, "max_workers", d.cfg.Pool.MaxWorkers)
+	d.log.Info("dispatcherd is running", "node_id", cfg.NodeID, "config", cfg.File,
+		"min_workers", cfg.Pool.MinWorkers, "max_workers", cfg.Pool.MaxWorkers)
 
 	var failure error
 	select {
@@ -90,7 +90,7 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 // the next daemon instead of being refused, and running tasks go on.
 func (d *Daemon) begin(ctx context.Context, c *crew) {
 	if !d.restarts(ctx) {
-		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.cfg.Pool.ShutdownGrace, "event", "drain")
+		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.service.cfg.Load().Pool.ShutdownGrace, "event", "drain")
 		return
 	}
 	d.log.Info("dispatcherd is restarted: no more input; running tasks go on")

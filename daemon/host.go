@@ -5,6 +5,7 @@ import (
 	"net"
 
 	"dispatcherd/control"
+	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/systemd"
 )
@@ -26,7 +27,7 @@ func (e DoorError) Error() string { return e.Reason.Error() }
 func (e DoorError) Unwrap() error { return e.Reason }
 
 // takeControl has the server serve the socket that was passed, if one was.
-func (d *Daemon) takeControl(server *control.Server) (passed bool) {
+func (d *Daemon) takeControl(cfg *config.Config, server *control.Server) (passed bool) {
 	listener, passed := d.host.Sockets[systemd.ControlSocket].(*net.UnixListener)
 	if !passed {
 		return false
@@ -34,21 +35,21 @@ func (d *Daemon) takeControl(server *control.Server) (passed bool) {
 	server.Take(listener)
 	path := listener.Addr().String()
 	d.log.Info("the control socket is the service manager's", "socket", path)
-	if d.cfg.Socket.Path != path {
+	if cfg.Socket.Path != path {
 		d.log.Warn("the configuration names another control socket, and so dispatcherctl looks for it there",
-			"socket", path, "brokers.socket.path", d.cfg.Socket.Path)
+			"socket", path, "brokers.socket.path", cfg.Socket.Path)
 	}
 	return true
 }
 
 // metricsConfig is the section [metrics], and what it is without one for a socket that
 // was passed; nil when there are no metrics.
-func (d *Daemon) metricsConfig() *metrics.Config {
-	if d.cfg.Metrics == nil && d.host.Sockets[systemd.MetricsSocket] != nil {
+func (d *Daemon) metricsConfig(cfg *config.Config) *metrics.Config {
+	if cfg.Metrics == nil && d.host.Sockets[systemd.MetricsSocket] != nil {
 		usual := metrics.DefaultConfig()
 		return &usual
 	}
-	return d.cfg.Metrics
+	return cfg.Metrics
 }
 
 // takeMetrics has the server serve the address that was passed, if one was.

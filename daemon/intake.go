@@ -15,8 +15,12 @@ import (
 	"dispatcherd/daemon/message"
 )
 
-// errStopping refuses a task once the service stops.
-var errStopping = errors.New("the service is stopping")
+var (
+	// errStopping refuses a task once the service stops.
+	errStopping = errors.New("the service is stopping")
+	// errDraining refuses a task whose sender hears of it.
+	errDraining = errors.New("the service is draining; dispatcherctl drain --resume ends that")
+)
 
 // intake makes messages of what the sources bring and routes them: tasks to the
 // dispatcher, control requests to the commands. Bad input ends here, as one
@@ -30,6 +34,9 @@ type intake struct {
 
 	received, controls, rejected atomic.Uint64
 	stopping                     atomic.Bool
+	// draining refuses the tasks that come from inside or by run. Others are taken all the same
+	// and kept by the dispatcher: nobody would tell their senders that they are lost.
+	draining atomic.Bool
 
 	mu        sync.Mutex // guards assembler
 	assembler *message.Assembler
@@ -67,11 +74,26 @@ func (in *intake) handle(ctx context.Context, i Incoming) {
 	if m.IsControl {
 		err = in.request(ctx, i, m)
 	} else {
-		err = in.submit(m, i.Channel, nil)
+		err = in.task(ctx, i, m)
 	}
 	if err != nil {
 		in.reject(i, err)
 	}
+}
+
+// task takes a task in, if its sender may submit one.
+func (in *intake) task(ctx context.Context, i Incoming, m *message.Message) error {
+	if err := i.caller().Task(); err != nil {
+		in.refuseTask(ctx, i, m, err)
+		return nil
+	}
+	if err := in.submit(m, i.Channel, nil); err != nil {
+		return err
+	}
+	if in.log.Enabled(ctx, slog.LevelDebug) { // it looks the user up
+		in.log.Debug("task is submitted", append(i.from(), "uuid", m.UUID)...)
+	}
+	return nil
 }
 
 func (in *intake) assemble(payload []byte) (whole []byte, done bool, err error) {
@@ -121,16 +143,20 @@ func (in *intake) label(m *message.Message, channel string, n uint64) {
 
 // Submit takes a message that comes from inside.
 func (in *intake) Submit(ctx context.Context, m *message.Message) error {
-	return in.take(ctx, m, nil)
+	return in.take(ctx, control.Trusted{}, m, nil)
 }
 
-// take takes a task that comes from inside, or a control request, whose reply goes nowhere.
-func (in *intake) take(ctx context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
+// take takes a task that comes from inside, or from a control request; or another control
+// request, whose reply goes nowhere.
+func (in *intake) take(ctx context.Context, by control.Caller, m *message.Message, watch chan<- dispatch.Ended) error {
 	if !m.IsControl {
+		if in.draining.Load() {
+			return errDraining
+		}
 		return in.submit(m, "", watch)
 	}
 	m.ReplyTo = ""
-	return in.request(ctx, Incoming{Access: control.FullAccess}, m)
+	return in.request(ctx, Incoming{Caller: by}, m)
 }
 
 // later sends a reply that may have to wait for the end of a task. When no task
@@ -168,6 +194,17 @@ func (in *intake) chunks() (message.ChunkStats, []message.Partial) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	return in.assembler.Stats(), in.assembler.Partials()
+}
+
+// setChunkTimeout changes how long the parts of a message may take, of those too that wait.
+func (in *intake) setChunkTimeout(timeout time.Duration) {
+	in.mu.Lock()
+	in.assembler.SetTimeout(timeout)
+	in.mu.Unlock()
+	select {
+	case in.expire <- struct{}{}:
+	default:
+	}
 }
 
 // stop refuses every task from now on; control requests are still answered.

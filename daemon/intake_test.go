@@ -71,7 +71,8 @@ func newDesk(t *testing.T) *desk {
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	d := dispatch.New(busyRunner{}, slog.New(slog.DiscardHandler))
 	in := newIntake("node", time.Minute, d, logger)
-	behind := nobody{&service{cfg: &config.Config{}, intake: in, level: commands.NewLogLevel(&slog.LevelVar{}, logger)}}
+	behind := nobody{&service{intake: in, level: commands.NewLogLevel(&slog.LevelVar{}, logger)}}
+	behind.cfg.Store(&config.Config{})
 	in.commands = commands.NewTable(d, behind, behind)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
@@ -92,7 +93,7 @@ func newDesk(t *testing.T) *desk {
 func (d *desk) bring(payload string) (replies []string) {
 	d.t.Helper()
 	d.handle(d.t.Context(), Incoming{
-		Payload: []byte(payload), Channel: "c", Access: d.access, AccessKey: "the.key",
+		Payload: []byte(payload), Channel: "c", Caller: control.Unnamed{Access: d.access, Key: "the.key"},
 		Reply: func(_ context.Context, _ string, text []byte) error {
 			replies = append(replies, string(text))
 			return nil

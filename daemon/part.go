@@ -44,6 +44,8 @@ type part struct {
 	halt func(ctx context.Context)
 	// bound is how long the part may take to stop.
 	bound time.Duration
+	// grace, if not nil, is how much longer that is, as the configuration has it by then.
+	grace func() time.Duration
 }
 
 // started is a part that runs.
@@ -100,7 +102,11 @@ func (c *crew) stop(ctx context.Context) error {
 }
 
 func (s *started) stop(ctx context.Context, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.bound)
+	bound := s.bound
+	if s.grace != nil {
+		bound += s.grace()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()
 	if s.halt != nil {
 		s.halt(ctx)
@@ -109,8 +115,8 @@ func (s *started) stop(ctx context.Context, log *slog.Logger) error {
 	select {
 	case <-s.done:
 	case <-ctx.Done():
-		log.Error("a part does not stop and is left behind", "part", s.name, "bound", s.bound)
-		return fmt.Errorf("%s did not stop within %v", s.name, s.bound)
+		log.Error("a part does not stop and is left behind", "part", s.name, "bound", bound)
+		return fmt.Errorf("%s did not stop within %v", s.name, bound)
 	}
 	if s.err != nil {
 		return fmt.Errorf("%s: %w", s.name, s.err)

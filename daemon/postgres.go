@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
+	"sync/atomic"
 	"time"
 
 	"dispatcherd/control"
@@ -24,7 +26,7 @@ type postgresSource struct {
 	listener  *pgnotify.Listener
 	publisher *pgnotify.Publisher
 	replies   chan reply
-	access    control.Access
+	access    atomic.Pointer[control.Access]
 	log       *slog.Logger
 	since     time.Time
 }
@@ -38,13 +40,24 @@ type reply struct {
 var _ Source = (*postgresSource)(nil)
 
 func newPostgresSource(cfg pgnotify.Config, access control.Access, log *slog.Logger) *postgresSource {
-	return &postgresSource{
+	s := &postgresSource{
 		listener:  pgnotify.NewListener(cfg, log),
 		publisher: pgnotify.NewPublisher(cfg, log),
 		replies:   make(chan reply, 256),
-		access:    access,
 		log:       log,
 		since:     time.Now(),
+	}
+	s.access.Store(&access)
+	return s
+}
+
+// use has other settings count from now on; the listener and the publisher are told only if
+// theirs have changed.
+func (s *postgresSource) use(was, is pgnotify.Config, access control.Access) {
+	s.access.Store(&access)
+	if !reflect.DeepEqual(was, is) {
+		s.listener.Use(is)
+		s.publisher.Use(is)
 	}
 }
 
@@ -55,8 +68,8 @@ func (s *postgresSource) Run(ctx context.Context, handle func(context.Context, I
 		// A reply may be due after the listening has ended.
 		handle(context.WithoutCancel(ctx), Incoming{
 			Payload: []byte(n.Payload), Channel: n.Channel, Reply: s.reply,
-			Access: s.access, AccessKey: "brokers.pg_notify.control",
-			Hold: func() func() { return func() {} }, // a channel stays open
+			Caller: control.Unnamed{Access: *s.access.Load(), Key: "brokers.pg_notify.control"},
+			Hold:   func() func() { return func() {} }, // a channel stays open
 		})
 	})
 }

@@ -232,7 +232,7 @@ func TestRunningOfTenThousandKeepsOrderAndText(t *testing.T) {
 func TestBoundTasksRequestIsCounted(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	answer := d.carryOut(t.Context(), "alive", commands.Call{})
+	answer := d.carryOut(t.Context(), "alive", commands.Call{}, func() []any { return nil })
 	if d.controls.Load() != 1 || d.received.Load() != 0 || len(answer.Reply) != 0 {
 		t.Errorf("%d control requests, %d messages, answer %v, want 1, 0 and a bare reply", d.controls.Load(), d.received.Load(), answer.Reply)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
@@ -64,7 +65,8 @@ func (r *runner) run(ctx context.Context) error {
 func (r *runner) control(ctx context.Context, e workers.Event) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlBound)
 	defer cancel()
-	answer := r.intake.carryOut(ctx, e.Command, commands.Call{Data: e.Data})
+	answer := r.intake.carryOut(ctx, e.Command, commands.Call{Data: e.Data, Caller: control.Trusted{}},
+		func() []any { return []any{"worker", e.Worker, "of_task", e.Task.UUID} })
 	if answer.BadData {
 		// The first words are all that the original says.
 		answer.Reply["error"] = fmt.Sprintf("Failed to run control task: %s", answer.Reply["error"])

@@ -24,7 +24,7 @@ func BenchmarkRunning(b *testing.B) {
 	b.Cleanup(func() { <-over })
 	bring := func(payload string) (size int) {
 		in.handle(b.Context(), Incoming{
-			Payload: []byte(payload), Channel: "c", Access: control.FullAccess,
+			Payload: []byte(payload), Channel: "c", Caller: control.Trusted{},
 			Reply: func(_ context.Context, _ string, text []byte) error { size = len(text); return nil },
 		})
 		return size

@@ -2,9 +2,12 @@ package daemon
 
 import (
 	"context"
+	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
+	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
@@ -19,7 +22,7 @@ import (
 // service is the daemon as the control commands and the metrics see it: the parts
 // that answer questions.
 type service struct {
-	cfg        *config.Config
+	cfg        atomic.Pointer[config.Config] // what counts now
 	client     *supervisor.Client
 	pool       *workers.Pool
 	dispatcher *dispatch.Dispatcher
@@ -32,14 +35,17 @@ type service struct {
 	submitted  atomic.Uint64   // by control request
 	metrics    *metrics.Server // nil without metrics
 	leaving    atomic.Bool     // running tasks are left to the next daemon
+	log        *slog.Logger
+	draining   sync.Mutex // orders what Drain does
+	reloader   *reloader
 }
 
 var _ commands.Service = (*service)(nil)
 
 // Submit takes a task that a control request brings, or another control request, whose
 // reply goes nowhere.
-func (s *service) Submit(ctx context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
-	err := s.intake.take(ctx, m, watch)
+func (s *service) Submit(ctx context.Context, by control.Caller, m *message.Message, watch chan<- dispatch.Ended) error {
+	err := s.intake.take(ctx, by, m, watch)
 	if err == nil {
 		s.submitted.Add(1)
 	}
@@ -47,13 +53,13 @@ func (s *service) Submit(ctx context.Context, m *message.Message, watch chan<- d
 }
 
 // RunEnabled says whether there is a control producer.
-func (s *service) RunEnabled() bool { return !s.cfg.RefuseRun }
+func (s *service) RunEnabled() bool { return !s.cfg.Load().RefuseRun }
 
 // LogLevel is what the daemon logs.
 func (s *service) LogLevel() *commands.LogLevel { return s.level }
 
 // Notes are those of the configuration.
-func (s *service) Notes() []string { return s.cfg.Notes }
+func (s *service) Notes() []string { return s.cfg.Load().Notes }
 
 // Chunks shows the messages that came in parts.
 func (s *service) Chunks() (message.ChunkStats, []message.Partial) { return s.intake.chunks() }
@@ -70,10 +76,10 @@ func (s *service) Producers() map[string]any {
 		all[source.Name()] = source.Describe()
 	}
 	made := s.scheduler.Stats()
-	if len(s.cfg.Schedule.Schedule) > 0 {
+	if len(s.cfg.Load().Schedule.Schedule) > 0 {
 		all["scheduled-producer"] = map[string]any{"produced_count": made.Scheduled, "uptime_seconds": made.Uptime.Seconds()}
 	}
-	if len(s.cfg.Schedule.OnStart) > 0 {
+	if len(s.cfg.Load().Schedule.OnStart) > 0 {
 		all["on-start-producer"] = map[string]any{"produced_count": made.OnStart, "uptime_seconds": made.Uptime.Seconds()}
 	}
 	if s.RunEnabled() {
@@ -100,6 +106,29 @@ func (s *service) Metrics() map[string]any {
 		return nil
 	}
 	return s.metrics.Status()
+}
+
+// Drain ends the handing out of tasks until it is called again with false. A stop of the
+// service is not undone.
+func (s *service) Drain(ctx context.Context, drain bool) error {
+	s.draining.Lock()
+	defer s.draining.Unlock()
+	turn := s.dispatcher.Resume
+	if drain {
+		turn = s.dispatcher.Pause
+	}
+	if err := turn(ctx); err != nil {
+		return err
+	}
+	if s.intake.draining.Swap(drain) != drain {
+		s.log.Info(map[bool]string{true: "draining: nothing new is taken, what runs goes on", false: "tasks are taken again"}[drain])
+	}
+	return nil
+}
+
+// Reload brings the daemon to what its file says now.
+func (s *service) Reload(ctx context.Context) (commands.Reloaded, error) {
+	return s.reloader.reload(ctx)
 }
 
 // stopTaking ends the input: tasks that come now are refused, and those that

@@ -11,14 +11,15 @@ import (
 // socketSource is the control socket.
 type socketSource struct {
 	server *control.Server
+	guard  *control.Guard
 	handle func(context.Context, Incoming) // set by Run, before the server serves
 	since  time.Time
 }
 
 var _ Source = (*socketSource)(nil)
 
-func newSocketSource(cfg control.Config, log *slog.Logger) *socketSource {
-	s := &socketSource{since: time.Now()}
+func newSocketSource(cfg control.Config, guard *control.Guard, log *slog.Logger) *socketSource {
+	s := &socketSource{guard: guard, since: time.Now()}
 	s.server = control.NewServer(cfg, s.receive, log)
 	return s
 }
@@ -32,7 +33,7 @@ func (s *socketSource) Run(ctx context.Context, handle func(context.Context, Inc
 
 func (s *socketSource) receive(ctx context.Context, payload []byte, channel string, peer control.Peer, reply control.Reply) {
 	s.handle(ctx, Incoming{
-		Payload: payload, Channel: channel, Peer: &peer, Access: control.FullAccess,
+		Payload: payload, Channel: channel, Peer: &peer, Caller: s.guard.Of(peer),
 		// The answer goes to the connection that asked: reply_to says only that one is wanted.
 		Reply: func(ctx context.Context, _ string, text []byte) error { return reply(ctx, text) },
 		Hold:  func() func() { return control.Hold(ctx) },

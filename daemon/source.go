@@ -12,15 +12,27 @@ type Incoming struct {
 	Channel string
 	// Peer is who sent it; nil when the source cannot know.
 	Peer *control.Peer
-	// Access is what a control request may ask for that comes this way, AccessKey the
-	// option that says so; "" where there is none.
-	Access    control.Access
-	AccessKey string
+	// Caller decides what is done for whoever sent it; nil is one of whom nothing is known,
+	// and who may send tasks only.
+	Caller control.Caller
 	// Reply answers a request whose reply_to is set. It may be called later and
 	// more than once.
 	Reply func(ctx context.Context, replyTo string, text []byte) error
 	// Hold keeps the way back open until release is called.
 	Hold func() (release func())
+}
+
+// caller is Caller, who is never nil.
+func (i Incoming) caller() control.Caller {
+	if i.Caller == nil {
+		return control.Unnamed{}
+	}
+	return i.Caller
+}
+
+// from is the sender as the log has him.
+func (i Incoming) from() []any {
+	return append([]any{"channel", i.Channel}, i.caller().Attrs()...)
 }
 
 // Source brings messages in. To add one is a package of its own and a line in

@@ -22,19 +22,22 @@ type Notification struct {
 
 // Listener owns one connection that listens, and replaces it when it is lost.
 type Listener struct {
-	cfg      Config
+	cfg      Config // owned by the Run goroutine
 	log      *slog.Logger
+	sooner   chan struct{} // buffered 1: there are other settings, to be tried at once
 	ready    chan struct{} // closed by the Run goroutine after the first confirmed LISTEN
 	received atomic.Uint64
 
-	mu    sync.Mutex // guards stats, all but Channels and Received
-	stats Stats
+	mu    sync.Mutex // guards the fields below
+	stats Stats      // all but Received
+	next  *Config    // settings that are not yet in use
+	rouse func()     // ends the waiting for a notification; nil while there is none
 }
 
 // NewListener returns a listener for the channels of cfg, which must be valid.
 func NewListener(cfg Config, log *slog.Logger) *Listener {
 	stats := Stats{Channels: cfg.Channels, SelfCheck: SelfCheck{Enabled: cfg.MaxConnectionIdle > 0}}
-	return &Listener{cfg: cfg, log: log, ready: make(chan struct{}), stats: stats}
+	return &Listener{cfg: cfg, log: log, sooner: make(chan struct{}, 1), ready: make(chan struct{}), stats: stats}
 }
 
 // Run connects, listens and calls handle for each notification, in order and one at a time; while
@@ -46,7 +49,10 @@ func (l *Listener) Run(ctx context.Context, handle func(ctx context.Context, n N
 		return configError(err)
 	}
 	var gap outage
-	for gap.wait(ctx) {
+	for gap.wait(ctx, l.sooner) {
+		if next := l.taken(); next != nil {
+			l.cfg = *next
+		}
 		conn, pooled, err := l.connect(ctx)
 		if err != nil {
 			l.failed(ctx, &gap, plain(err))
@@ -55,6 +61,10 @@ func (l *Listener) Run(ctx context.Context, handle func(ctx context.Context, n N
 		l.listening(conn, &gap, pooled)
 		deaf, err := l.serve(ctx, conn, handle)
 		hangUp(conn)
+		if errors.Is(err, errMoved) {
+			l.moved(&gap, deaf)
+			continue
+		}
 		l.lost(ctx, &gap, deaf, plain(err))
 	}
 	return nil
@@ -96,11 +106,20 @@ func (l *Listener) connect(ctx context.Context) (conn *pgx.Conn, pooled bool, er
 func (l *Listener) serve(ctx context.Context, conn *pgx.Conn, handle func(context.Context, Notification)) (time.Time, error) {
 	active := time.Now() // the last sign that the connection listens
 	for {
-		waitCtx, cancel := idleContext(ctx, active, l.cfg.MaxConnectionIdle)
+		waitCtx, cancel := l.waiting(ctx, active)
 		var err error
 		active, err = l.receive(ctx, waitCtx, conn, active, handle)
 		idle := waitCtx.Err() != nil && !conn.IsClosed()
 		cancel()
+		if next := l.taken(); next != nil && idle && ctx.Err() == nil {
+			if err := l.change(ctx, conn, *next); err != nil {
+				return time.Now(), err
+			}
+			active = time.Now()
+			continue
+		} else if next != nil {
+			l.cfg = *next
+		}
 		switch {
 		case errors.Is(err, syscall.ETIMEDOUT): // keepalive found out, some time after the fact
 			return active, err

@@ -34,14 +34,17 @@ type outage struct {
 	loud  bool      // something was logged in this gap
 }
 
-// wait waits until the next attempt is due; false means that ctx ended.
-func (o *outage) wait(ctx context.Context) bool {
+// wait waits until the next attempt is due, or somebody wants it sooner; false means that
+// ctx ended.
+func (o *outage) wait(ctx context.Context, sooner <-chan struct{}) bool {
 	o.next = max(o.next, 1)
 	o.tries++
 	timer := time.NewTimer(o.backoff)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return ctx.Err() == nil
+	case <-sooner:
 		return ctx.Err() == nil
 	case <-ctx.Done():
 		return false

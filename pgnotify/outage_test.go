@@ -29,7 +29,7 @@ func TestLongOutageIsLoggedAtFirstAndThenEachMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var o outage
-		o.wait(t.Context())
+		o.wait(t.Context(), nil)
 		o.connected(time.Now())
 		time.Sleep(time.Hour)
 		var said []int
@@ -37,7 +37,7 @@ func TestLongOutageIsLoggedAtFirstAndThenEachMinute(t *testing.T) {
 			said = append(said, o.next)
 		}
 		start := time.Now()
-		for time.Since(start) < 10*time.Minute && o.wait(t.Context()) {
+		for time.Since(start) < 10*time.Minute && o.wait(t.Context(), nil) {
 			if o.failed(time.Now()) {
 				said = append(said, o.next)
 			}
@@ -59,7 +59,7 @@ func TestServerThatAcceptsAndDropsIsNotCalledWithoutPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var o outage
 		var tries, said int
-		for start := time.Now(); time.Since(start) < 10*time.Minute && o.wait(t.Context()); tries++ {
+		for start := time.Now(); time.Since(start) < 10*time.Minute && o.wait(t.Context(), nil); tries++ {
 			o.connected(time.Now())
 			time.Sleep(time.Millisecond)
 			if o.lost(time.Now(), time.Now()) {
@@ -78,10 +78,10 @@ func TestFirstLossIsAnsweredAtOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var o outage
 			for range 20 { // a long start
-				o.wait(t.Context())
+				o.wait(t.Context(), nil)
 				o.failed(time.Now())
 			}
-			o.wait(t.Context())
+			o.wait(t.Context(), nil)
 			if gap := o.connected(time.Now()); gap != 0 {
 				t.Errorf("gap before the first connection = %v, want 0", gap)
 			}
@@ -100,7 +100,7 @@ func TestWaitEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		if o.wait(ctx) || time.Since(start) != time.Second {
+		if o.wait(ctx, nil) || time.Since(start) != time.Second {
 			t.Errorf("wait went on for %v, want it to end with its context after 1s", time.Since(start))
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -25,29 +26,35 @@ const (
 
 // Publisher sends notifications on one connection, which it opens when it needs it.
 type Publisher struct {
-	cfg Config
 	log *slog.Logger
+
+	cfg atomic.Pointer[Config]
 
 	turn chan struct{} // holds one token; who has taken it owns the fields below
 
 	conn   *pgx.Conn // nil when there is none
+	to     *Config   // what conn was opened with
 	used   time.Time // when conn last worked
 	closed bool
 }
 
 // NewPublisher returns a publisher to the database of cfg, which must be valid.
 func NewPublisher(cfg Config, log *slog.Logger) *Publisher {
-	p := &Publisher{cfg: cfg, log: log, turn: make(chan struct{}, 1)}
+	p := &Publisher{log: log, turn: make(chan struct{}, 1)}
+	p.Use(cfg)
 	p.turn <- struct{}{}
 	return p
 }
+
+// Use has other settings, which must be valid, count from the next Publish on.
+func (p *Publisher) Use(cfg Config) { p.cfg.Store(&cfg) }
 
 // Publish sends payload on channel; "" stands for the one that Config.PublishChannel finds. It
 // returns once Postgres has committed it. A connection found broken before anything was sent is
 // replaced; after that an error leaves open whether the notification went out, and says so.
 // Errors name the channel, never the payload.
 func (p *Publisher) Publish(ctx context.Context, channel, payload string) error {
-	channel, err := p.cfg.PublishChannel(channel)
+	channel, err := p.cfg.Load().PublishChannel(channel)
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
@@ -99,6 +106,10 @@ func (p *Publisher) open(ctx context.Context) error {
 	if p.closed {
 		return errors.New("the publisher is closed")
 	}
+	cfg := p.cfg.Load()
+	if p.conn != nil && p.to.Conninfo != cfg.Conninfo {
+		p.drop()
+	}
 	if p.conn != nil && (time.Since(p.used) >= trustedFor || stirred(p.conn.PgConn().Conn())) {
 		if err := p.conn.Ping(ctx); err != nil {
 			p.log.Info("publisher's connection to Postgres is gone; opening another", "err", plain(err))
@@ -108,11 +119,11 @@ func (p *Publisher) open(ctx context.Context) error {
 	if p.conn != nil {
 		return nil
 	}
-	conn, err := connect(ctx, p.cfg)
+	conn, err := connect(ctx, *cfg)
 	if err != nil {
 		return err
 	}
-	p.conn, p.used = conn, time.Now()
+	p.conn, p.to, p.used = conn, cfg, time.Now()
 	return nil
 }
 

@@ -144,8 +144,10 @@ func (p *Pool) freeLocked(w *worker, leaves bool, now time.Time) action {
 	switch {
 	case p.draining:
 		return p.stopLocked(w, now)
-	case w.aged(now):
+	case w.aged(now) || w.outdated:
 		return p.retireLocked(w, now)
+	case p.usable > p.cfg.MaxWorkers:
+		return p.stopLocked(w, now)
 	}
 	p.moveLocked(w, Ready)
 	if p.usable > p.cfg.MinWorkers {

@@ -12,7 +12,6 @@ import (
 // growing, shrinking) happens in Run; everything that a process says is handled
 // in a goroutine of that worker.
 type Pool struct {
-	cfg    Config
 	launch Launcher
 	log    *slog.Logger
 	events chan Event
@@ -21,7 +20,8 @@ type Pool struct {
 	over   chan struct{} // closed at the end of Run
 	living sync.WaitGroup
 
-	mu        sync.Mutex      // guards everything below; never held while calling out, logging or sending an event
+	mu        sync.Mutex // guards everything below; never held while calling out, logging or sending an event
+	cfg       Config
 	workers   map[int]*worker // all that have a process or are to have one
 	ended     []Info          // those whose process has ended, for a while; the oldest first
 	idle      []*worker       // ready workers, longest idle first

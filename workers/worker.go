@@ -22,6 +22,7 @@ type worker struct {
 	failed      bool   // it has failed, and that was told
 	departed    int    // the number of the worker that was to come next when this one took its last task
 	asked       bool   // it was asked to leave
+	outdated    bool   // workers are started in another way now: this is to be its last task
 	left        bool   // it has said that it leaves
 	reason      string // why, in words
 

@@ -70,6 +70,8 @@ func newCommand(opts *options, spec control.Spec) *cobra.Command {
 	switch spec.Name {
 	case "run":
 		return newRun(opts, spec)
+	case "drain":
+		return newDrain(opts, spec)
 	case "cancel":
 		return newCancel(opts, spec)
 	default:

@@ -56,6 +56,9 @@ func (c columns) taskRows(tasks map[string]any) {
 	if tasks["stopping"] == true {
 		text += ", STOPPING"
 	}
+	if tasks["draining"] == true {
+		text += ", DRAINING"
+	}
 	c.row("tasks", text)
 	c.row("accepted", cell(tasks["accepted"]))
 	count := map[string]string{}

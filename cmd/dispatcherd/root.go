@@ -104,6 +104,7 @@ func newRoot(stderr io.Writer) *cobra.Command {
 and runs them in Python worker processes. It stays in the foreground and logs to
 the journal or to standard error. SIGTERM and SIGINT stop it: running tasks may finish for
 pool.shutdown_grace, a second signal cancels them, a third one kills them.
+SIGHUP has it read its configuration again.
 
 The configuration is a TOML file, or the YAML of the Python original as it is.`,
 		Args:          noArguments,
@@ -173,7 +174,9 @@ func operate(ctx context.Context, o options, host daemon.Host, threshold *slog.L
 	debug.SetTraceback("all") // for a watchdog that was not fed: SIGABRT shows what is stuck
 	ctx, hurry, stop := signals(ctx)
 	defer stop()
-	return daemon.New(cfg, o.log.flags(), threshold, host, log).Run(ctx, hurry)
+	d := daemon.New(cfg, o.log.flags(), threshold, host, log)
+	defer reloads(ctx, d.Reload)()
+	return d.Run(ctx, hurry)
 }
 
 // check says of a configuration that it can be used, and what is to be known about it.

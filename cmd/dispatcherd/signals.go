@@ -60,3 +60,27 @@ func obey(arrived <-chan os.Signal, stop func(), again chan<- struct{}) {
 func outliveReader() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
+
+// reloads calls reload once for the SIGHUPs that have come since it was called before, until
+// stop is called, which waits for one that is under way. With nohup(1) there are none.
+func reloads(ctx context.Context, reload func(context.Context) error) (stop func()) {
+	if signal.Ignored(syscall.SIGHUP) {
+		return func() {}
+	}
+	arrived := make(chan os.Signal, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	signal.Notify(arrived, syscall.SIGHUP)
+	go func() {
+		defer close(done)
+		for range arrived {
+			_ = reload(ctx) // it has said what was wrong
+		}
+	}()
+	return func() {
+		signal.Stop(arrived)
+		close(arrived)
+		cancel()
+		<-done
+	}
+}

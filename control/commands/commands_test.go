@@ -32,6 +32,7 @@ type fake struct {
 	partials  []message.Partial
 	memory    Memory
 	metrics   map[string]any
+	drained   []bool
 }
 
 func (f *fake) Tasks(_ context.Context, filter dispatch.Filter) ([]dispatch.Entry, error) {
@@ -58,7 +59,7 @@ func (p fakePool) Stats() workers.Stats {
 	}}
 }
 
-func (f *fake) Submit(_ context.Context, m *message.Message, watch chan<- dispatch.Ended) error {
+func (f *fake) Submit(_ context.Context, _ control.Caller, m *message.Message, watch chan<- dispatch.Ended) error {
 	f.submitted, f.watch = m, watch
 	return f.refuse
 }
@@ -69,7 +70,16 @@ func (f *fake) Metrics() map[string]any           { return f.metrics }
 func (f *fake) Supervisor() map[string]any        { return map[string]any{"isolation": "cgroup"} }
 func (f *fake) RunEnabled() bool                  { return !f.noRun }
 func (f *fake) LogLevel() *LogLevel               { return f.level }
-func (f *fake) Notes() []string                   { return f.notes }
+func (f *fake) Drain(_ context.Context, drain bool) error {
+	f.drained = append(f.drained, drain)
+	return f.refuse
+}
+
+func (f *fake) Reload(context.Context) (Reloaded, error) {
+	return Reloaded{Changed: []string{"pool.max_workers"}, WorkersReplaced: true}, f.refuse
+}
+
+func (f *fake) Notes() []string { return f.notes }
 
 func (f *fake) Chunks() (message.ChunkStats, []message.Partial) { return f.chunks, f.partials }
 
@@ -206,14 +216,14 @@ func TestStatusHoldsTheOtherCommands(t *testing.T) {
 	}
 	var want []string
 	for _, s := range control.Specs {
-		if !slices.Contains([]string{"alive", "cancel", "memory", "memory_offenders", "run", "set_log_level", "status"}, s.Name) {
+		if !slices.Contains([]string{"alive", "cancel", "drain", "memory", "memory_offenders", "reload", "run", "set_log_level", "status"}, s.Name) {
 			want = append(want, s.Name)
 		}
 	}
 	if !slices.Contains(want, "aio_tasks") || !slices.Contains(want, "chunks") {
 		t.Errorf("status is to hold only %v", want)
 	}
-	want = append(want, "tasks", "pool", "supervisor", "notes") // these are ours
+	want = append(want, "pool", "supervisor", "notes") // these are ours
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("keys of status: -want +got\n%s", diff)
@@ -327,5 +337,39 @@ func TestEndedTellsOutcomeAndResult(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Ended: -want +got\n%s", diff)
+	}
+}
+
+func TestDrainAndItsEnd(t *testing.T) {
+	t.Parallel()
+	f := &fake{}
+	for _, data := range [][]byte{nil, []byte(`{}`), []byte(`{"resume": false}`), []byte(`{"resume": true}`)} {
+		reply := newTable(f).Do(t.Context(), "drain", Call{Data: data}).Reply
+		if reply["running"] != 1 {
+			t.Errorf("drain with %q answers %v, want what tasks does", data, reply)
+		}
+	}
+	if diff := cmp.Diff([]bool{true, true, true, false}, f.drained); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	for _, data := range []string{`{"resume": "yes"}`, `{"resume": null}`, `[]`} {
+		if got := newTable(f).Do(t.Context(), "drain", Call{Data: []byte(data)}); !got.BadData {
+			t.Errorf("drain with %s answers %v, want that the data is bad", data, got.Reply)
+		}
+	}
+	if len(f.drained) != 4 {
+		t.Error("a bad request was carried out")
+	}
+}
+
+func TestReloadTellsWhatHasChanged(t *testing.T) {
+	t.Parallel()
+	want := map[string]any{"changed": []string{"pool.max_workers"}, "needs_restart": []string{}, "workers_replaced": true}
+	if diff := cmp.Diff(want, newTable(&fake{}).Do(t.Context(), "reload", Call{}).Reply); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	refused := newTable(&fake{refuse: errors.New("nothing is changed: x")}).Do(t.Context(), "reload", Call{}).Reply
+	if diff := cmp.Diff(map[string]any{"error": "nothing is changed: x"}, refused); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

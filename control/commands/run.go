@@ -33,10 +33,10 @@ func run(t *Table, ctx context.Context, c Call) (Answer, error) {
 	if c.Wait && !m.IsControl {
 		watch = make(chan dispatch.Ended, 1)
 	}
-	if err := t.service.Submit(ctx, m, watch); err != nil {
+	if err := t.service.Submit(ctx, c.Caller, m, watch); err != nil {
 		return Answer{}, fmt.Errorf("task is not accepted: %w", err)
 	}
-	return Answer{Reply: map[string]any{"ack": json.RawMessage(text)}, Ended: watch}, nil
+	return Answer{Reply: map[string]any{"ack": json.RawMessage(text)}, UUIDs: []string{m.UUID}, Ended: watch}, nil
 }
 
 // Ended is the reply that follows once a task has ended that was waited for.

@@ -28,7 +28,11 @@ func cancel(t *Table, ctx context.Context, c Call) (Answer, error) {
 		return Answer{}, err
 	}
 	entries, err := t.tasks.Cancel(ctx, f)
-	return list(entries), err
+	answer := list(entries)
+	for _, e := range entries {
+		answer.UUIDs = append(answer.UUIDs, e.Message.UUID)
+	}
+	return answer, err
 }
 
 // filter reads task, uuid, args and kwargs of control_data.

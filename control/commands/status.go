@@ -3,10 +3,8 @@ package commands
 import (
 	"context"
 	"slices"
-	"time"
 
 	"dispatcherd/control"
-	"dispatcherd/daemon/dispatch"
 	"dispatcherd/workers"
 )
 
@@ -15,7 +13,7 @@ import (
 var apart = []string{"alive", "status", "memory", "memory_offenders"}
 
 // status is what there is to know in one reply: the other commands that only
-// read, and the tasks, the pool and the supervisor in figures.
+// read, and the pool and the supervisor in figures.
 func status(t *Table, ctx context.Context, _ Call) (Answer, error) {
 	reply := map[string]any{}
 	for _, s := range control.Specs {
@@ -28,28 +26,10 @@ func status(t *Table, ctx context.Context, _ Call) (Answer, error) {
 		}
 		reply[s.Name] = answer.Object()
 	}
-	tasks, err := t.tasks.Stats(ctx)
-	if err != nil {
-		return Answer{}, err
-	}
-	reply["tasks"] = taskFigures(tasks)
 	reply["pool"] = poolFigures(t.workers.Stats())
 	reply["supervisor"] = t.service.Supervisor()
 	reply["notes"] = append([]string{}, t.service.Notes()...) // a list also when there is none
 	return Answer{Reply: reply}, nil
-}
-
-func taskFigures(s dispatch.Stats) map[string]any {
-	ended := map[string]any{}
-	for outcome, n := range s.Ended {
-		ended[string(outcome)] = n
-	}
-	return map[string]any{
-		"accepted": s.Accepted, "running": s.Running, "queued": s.Queued,
-		"blocked": s.Blocked, "delayed": s.Delayed, "ended": ended,
-		"oldest_queued_seconds": s.OldestQueued.Round(time.Millisecond).Seconds(),
-		"stopping":              s.Stopping,
-	}
 }
 
 func poolFigures(s workers.Stats) map[string]any {

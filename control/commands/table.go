@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"dispatcherd/control"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
 	"dispatcherd/workers"
@@ -27,9 +28,9 @@ type Workers interface {
 
 // Service is what the commands ask of the daemon as a whole.
 type Service interface {
-	// Submit takes a message as if it had come in from outside; watch, if not
-	// nil, gets the end of the task.
-	Submit(ctx context.Context, m *message.Message, watch chan<- dispatch.Ended) error
+	// Submit takes a message as if the caller had sent it; watch, if not nil, gets the
+	// end of the task.
+	Submit(ctx context.Context, by control.Caller, m *message.Message, watch chan<- dispatch.Ended) error
 	// Main returns the counters of messages: received and control requests.
 	Main() (received, control uint64)
 	// Producers describes the sources of messages, by name.
@@ -46,6 +47,10 @@ type Service interface {
 	Memory(ctx context.Context) (Memory, error)
 	// LogLevel is what the daemon logs.
 	LogLevel() *LogLevel
+	// Drain has tasks not be taken any more, or taken again.
+	Drain(ctx context.Context, drain bool) error
+	// Reload has the configuration read again.
+	Reload(ctx context.Context) (Reloaded, error)
 	// Notes say what of the configuration has no effect or needs to be known.
 	Notes() []string
 }
@@ -54,6 +59,8 @@ type Service interface {
 type Call struct {
 	Data []byte // JSON of control_data, nil when absent
 	Wait bool   // the caller wants to know how a task that it submits ends
+	// Caller is who has sent it, and may have this command carried out.
+	Caller control.Caller
 }
 
 // Answer is the reply to a request.
@@ -63,6 +70,8 @@ type Answer struct {
 	Order []string
 	// BadData says that control_data was not what the command takes; Reply says why.
 	BadData bool
+	// UUIDs are those of the tasks that the command has done something to.
+	UUIDs []string
 	// Ended gets the end of a submitted task when the caller wants to wait for
 	// it; nil otherwise.
 	Ended <-chan dispatch.Ended
@@ -89,15 +98,18 @@ var table = map[string]command{
 	"alive":            alive,
 	"cancel":           cancel,
 	"chunks":           chunks,
+	"drain":            drain,
 	"main":             counters,
 	"memory":           memory,
 	"memory_offenders": memoryOffenders,
 	"metrics":          pageOfMetrics,
 	"producers":        producers,
+	"reload":           reload,
 	"run":              run,
 	"running":          running,
 	"set_log_level":    setLogLevel,
 	"status":           status,
+	"tasks":            countTasks,
 	"workers":          listWorkers,
 }
 

@@ -37,6 +37,8 @@ type Config struct {
 	Version int
 	// NodeID names this daemon in its replies. Default: the host name.
 	NodeID string
+	// RandomNodeID is set when the file has no node_id and NodeID was made up.
+	RandomNodeID bool
 	// ChunkMessageTimeout is how long the parts of a chunked message may take to
 	// come; 0 is for ever. Default 30m.
 	ChunkMessageTimeout time.Duration
@@ -60,6 +62,8 @@ type Config struct {
 	RefuseRun bool
 	// Socket is the section [brokers.socket]; its Path is empty without it.
 	Socket control.Config
+	// Rights is the section [control].
+	Rights control.Rights
 	// ControlBroker is the broker that dispatcherctl takes when none is named: "socket"
 	// or "pg_notify"; empty without one. Default: the socket, if there is one. The YAML of
 	// the Python original may name another, which only Python knows.
@@ -80,7 +84,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -154,6 +158,7 @@ type document struct {
 		} `toml:"pg_notify"`
 		Socket control.Config `toml:"socket"`
 	} `toml:"brokers"`
+	Control control.Rights `toml:"control"`
 	schedule.Config
 	Metrics    metrics.Config          `toml:"metrics"`
 	Service    systemd.Config          `toml:"service"`
@@ -164,7 +169,8 @@ func newDocument() *document {
 	d := &document{
 		Timeout: 30 * time.Minute,
 		Pool:    workers.DefaultConfig(), Worker: process.DefaultConfig(),
-		Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(), Service: systemd.DefaultConfig(),
+		Control: control.DefaultRights(), Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
+		Service: systemd.DefaultConfig(),
 	}
 	d.Brokers.PgNotify.Config, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
 	d.Brokers.PgNotify.Control = control.ReadOnly
@@ -178,7 +184,7 @@ func newDocument() *document {
 func (d *document) config(has outline) Config {
 	c := Config{
 		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
-		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Schedule: d.Config,
+		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Rights: d.Control, Schedule: d.Config,
 		Service: d.Service, Supervisor: d.Supervisor,
 	}
 	if has.line("brokers.pg_notify") > 0 {

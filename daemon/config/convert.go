@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 
 	"dispatcherd/control"
@@ -52,7 +53,7 @@ func sameMeaning(a, b *Config) bool {
 		}
 		return Config{
 			ChunkMessageTimeout: c.ChunkMessageTimeout, Pool: c.Pool, Worker: c.Worker, PgNotify: c.PgNotify,
-			PgNotifyControl: c.PgNotifyControl, Socket: c.Socket, Schedule: c.Schedule, Metrics: c.Metrics,
+			PgNotifyControl: c.PgNotifyControl, Socket: c.Socket, Rights: c.Rights, Schedule: c.Schedule, Metrics: c.Metrics,
 		}
 	}
 	return reflect.DeepEqual(sections(*a), sections(*b))
@@ -101,6 +102,8 @@ func remarks(path string, t *original.Translation, c *Config) string {
 	say(c.Pool.ShutdownGrace == 0, `pool.shutdown_grace is "0s", as with the original: a stop cancels running tasks at once.`)
 	say(c.PgNotify != nil && c.PgNotifyControl == control.FullAccess,
 		`brokers.pg_notify.control is "all", as with the original: whoever can NOTIFY can cancel and run tasks.`)
+	say(c.Socket.Path != "" && slices.Contains(c.Rights.Operators, "*"),
+		`control.operators is ["*"], as with the original: whoever can connect to the socket can cancel tasks.`)
 	say(t.Places["node_id"].Line == 0, "node_id is not there: it is the host's name. The original has a new random one at each start.")
 	say(t.RefuseRun, "There is no ControlProducer, without which the original refuses run. Here run needs none.")
 	say(c.Socket.Path != "" && c.ControlBroker == "pg_notify", "dispatcherctl takes the socket, where the original's takes Postgres: --broker pg_notify does, too.")

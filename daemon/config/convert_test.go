@@ -41,7 +41,7 @@ func sameConverted(t interface {
 		cmpopts.IgnoreFields(Config{}, "File", "Original", "Notes", "RefuseRun", "ControlBroker"), // the format's own
 	}
 	if !strings.Contains(text, "node_id") { // a random one
-		except = append(except, cmpopts.IgnoreFields(Config{}, "NodeID"))
+		except = append(except, cmpopts.IgnoreFields(Config{}, "NodeID", "RandomNodeID"))
 	}
 	if diff := cmp.Diff(want, got, except...); diff != "" {
 		t.Errorf("the TOML means something else (-YAML +TOML):\n%s\n%s\n%s", diff, text, toml)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"dispatcherd/control"
@@ -39,6 +40,10 @@ func trust(c *Config) string {
 	if c.PgNotify != nil && c.PgNotifyControl == control.FullAccess {
 		text += `; brokers.pg_notify.control is "all", as there: whoever can NOTIFY can cancel and run tasks`
 		tighter = append(tighter, "brokers: {pg_notify: {control: read}}")
+	}
+	if c.Socket.Path != "" && slices.Contains(c.Rights.Operators, "*") {
+		text += `; control.operators is "*", as there: whoever can connect to the socket can cancel tasks`
+		tighter = append(tighter, "control: {operators: []}")
 	}
 	if len(tighter) > 0 {
 		text += "; to tighten that, add the section dispatcherd: {" + strings.Join(tighter, ", ") + "}, which the original ignores"

@@ -70,6 +70,7 @@ func TestSampleLoadsWithEverythingInIt(t *testing.T) {
 	want.PgNotify.DefaultPublishChannel = "app_tasks"
 	want.Socket.Path = "/run/dispatcherd/dispatcherd.sock"
 	want.ControlBroker = "socket"
+	want.Rights = control.DefaultRights()
 	want.Schedule.OnStart = []schedule.Task{{
 		Task: "app.tasks.warm_up", Args: []any{"everything", int64(3)}, Kwargs: map[string]any{"verbose": true},
 		Timeout: 5 * time.Minute, Delay: 10 * time.Second, OnDuplicate: "parallel",

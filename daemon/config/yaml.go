@@ -51,7 +51,7 @@ func parseYAML(file string, text []byte) (*Config, *original.Translation, Proble
 	c := doc.config(at)
 	c.File, c.Original, c.RefuseRun, c.ControlBroker = file, true, t.RefuseRun, t.ControlBroker()
 	if t.Places["node_id"].Line == 0 {
-		c.NodeID = newNodeID()
+		c.NodeID, c.RandomNodeID = newNodeID(), true
 	}
 	found = found.addInvalid(file, at, doc.check(at))
 	found = found.addInvalid(file, at, c.Validate())

@@ -54,7 +54,7 @@ func TestOriginalWithEveryKey(t *testing.T) {
 	}
 	want := Default()
 	want.File, want.Original, want.NodeID, want.ChunkMessageTimeout = everyKey, true, "web-1", time.Minute
-	want.PgNotifyControl = control.FullAccess
+	want.PgNotifyControl, want.Rights.Operators = control.FullAccess, []string{"*"}
 	want.Pool.MinWorkers, want.Pool.MaxWorkers, want.Pool.ScaledownReserve = 2, 6, 1
 	want.Pool.ScaledownWait, want.Pool.WorkerRemovalWait = 7500*time.Millisecond, 20*time.Second
 	want.Pool.WorkerMaxLifetime, want.Pool.CancelGrace, want.Pool.ShutdownGrace = time.Hour, 12*time.Second, 5*time.Second
@@ -84,7 +84,7 @@ func TestOriginalThatSaysNothing(t *testing.T) {
 	t.Parallel()
 	got := fromYAML(t, "version: 2\n")
 	want := Default()
-	want.File, want.Original, want.RefuseRun = got.File, true, true
+	want.File, want.Original, want.RefuseRun, want.RandomNodeID = got.File, true, true, true
 	want.Worker.Tasks, want.Worker.Credentials = "any", true
 	want.Pool.CancelGrace, want.Pool.ShutdownGrace = 30*time.Second, 0
 	if diff := cmp.Diff(want, *got, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Notes", "NodeID")); diff != "" {
@@ -127,7 +127,9 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 	const argument = "is ignored: the original has no such option, and would not start with it"
 	want := []string{
 		`: this is the configuration of the Python original; worker.tasks is "any", as there: whoever can send a message can run any Python, lambda text too; ` +
-			`brokers.pg_notify.control is "all", as there: whoever can NOTIFY can cancel and run tasks; to tighten that, add the section dispatcherd: {worker: {tasks: registered}, brokers: {pg_notify: {control: read}}}, which the original ignores`,
+			`brokers.pg_notify.control is "all", as there: whoever can NOTIFY can cancel and run tasks; ` +
+			`control.operators is "*", as there: whoever can connect to the socket can cancel tasks; ` +
+			`to tighten that, add the section dispatcherd: {worker: {tasks: registered}, brokers: {pg_notify: {control: read}}, control: {operators: []}}, which the original ignores`,
 		":18: brokers.pg_notify.sync_connection_factory: is for publishers: it " + python,
 		":19: brokers.pg_notify.async_connection_factory: is for publishers: it " + python,
 		":20: brokers.pg_notify.sync_connection: is ignored: a connection that exists already can only be given in Python",
@@ -253,6 +255,7 @@ dispatcherd:
   pool: {max_workers: 8, cancel_grace: 1m}
   worker: {python: /srv/venv/bin/python, tasks: registered, credentials: no, env: {A: b}}
   brokers: {pg_notify: {control: read}, socket: {path: d.sock}}
+  control: {operators: ["@ops"]}
   on_start: [{task: app.b, kwargs: {x: 1}}]
 `)
 	want := Default()
@@ -262,6 +265,7 @@ dispatcherd:
 	want.PgNotify = pointer(pgnotify.DefaultConfig())
 	want.PgNotify.Conninfo, want.PgNotify.Channels = "dbname=app password=hunter2", []string{"jobs"}
 	want.Socket.Path, want.ControlBroker = "d.sock", "pg_notify"
+	want.Rights.Operators = []string{"@ops"}
 	want.Schedule.OnStart = []schedule.Task{{Task: "app.b", Kwargs: map[string]any{"x": int64(1)}}}
 	if diff := cmp.Diff(want, *c, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Notes")); diff != "" {
 		t.Errorf("Load differs (-want +got):\n%s", diff)

@@ -48,6 +48,7 @@ type Dispatcher struct {
 	counts   map[Outcome]uint64
 	timings  timings
 	stopping bool
+	paused   bool
 	leaving  bool // what runs goes on without us
 	told     int  // what the runner was last told to wait
 	backlog  backlog
@@ -170,6 +171,26 @@ func (d *Dispatcher) Adopt(ctx context.Context, m *message.Message, worker int, 
 	})
 	return seq, err
 }
+
+// Pause ends the taking from the queue as StopTaking does, until Resume: what runs goes on,
+// and tasks that arrive are kept.
+func (d *Dispatcher) Pause(ctx context.Context) error {
+	return d.ask(ctx, func() {
+		d.paused, d.told = true, -1
+		d.runner.Waiting(0) // nobody is to start workers for them
+	})
+}
+
+// Resume is the end of a Pause: the tasks that were kept are run.
+func (d *Dispatcher) Resume(ctx context.Context) error {
+	return d.ask(ctx, func() {
+		d.paused = false
+		d.handOut()
+	})
+}
+
+// taking says whether tasks are handed to the runner.
+func (d *Dispatcher) taking() bool { return !d.stopping && !d.paused }
 
 // Ping goes once through the loop: nil proves that tasks are being decided on.
 func (d *Dispatcher) Ping(ctx context.Context) error { return d.ask(ctx, func() {}) }

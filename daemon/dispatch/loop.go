@@ -83,7 +83,7 @@ func (d *Dispatcher) admit(t *task) {
 
 // handOut gives queued tasks to workers while there are free ones.
 func (d *Dispatcher) handOut() {
-	for !d.stopping && d.lists[Queued].n > 0 {
+	for d.taking() && d.lists[Queued].n > 0 {
 		t := d.lists[Queued].first.task
 		worker, ok := d.runner.TryRun(t.seq, t.message)
 		if !ok {
@@ -99,7 +99,7 @@ func (d *Dispatcher) handOut() {
 // tell reports the length of the queue, to the runner and, when tasks are
 // late, to the log.
 func (d *Dispatcher) tell() {
-	if d.stopping {
+	if !d.taking() {
 		return
 	}
 	queue := &d.lists[Queued]
@@ -115,7 +115,7 @@ func (d *Dispatcher) tell() {
 
 // lateAt is when tell must be called again although nothing happens; zero for never.
 func (d *Dispatcher) lateAt() time.Time {
-	if d.stopping {
+	if !d.taking() {
 		return time.Time{}
 	}
 	return d.backlog.wake(&d.lists[Queued])

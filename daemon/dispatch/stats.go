@@ -14,6 +14,7 @@ type Stats struct {
 	Ended                             map[Outcome]uint64
 	OldestQueued                      time.Duration // how long the head of the queue has waited for a worker; 0 without a queue
 	Stopping                          bool          // StopTaking was called
+	Paused                            bool          // Pause was called, and not yet Resume
 }
 
 // Stats asks the loop for a snapshot.
@@ -34,6 +35,7 @@ func (d *Dispatcher) stats() Stats {
 		Delayed:  d.lists[Delayed].n,
 		Ended:    maps.Clone(d.counts),
 		Stopping: d.stopping,
+		Paused:   d.paused,
 	}
 	if head := d.lists[Queued].first; head != nil {
 		s.OldestQueued = d.now.Sub(head.task.since)

@@ -92,6 +92,9 @@ func (a *Assembler) Add(payload []byte) (whole []byte, done bool, err error) {
 	return whole, true, nil
 }
 
+// SetTimeout changes how long a message may take, also one of which parts are there.
+func (a *Assembler) SetTimeout(timeout time.Duration) { a.timeout = timeout }
+
 // Expire drops the messages that waited too long.
 func (a *Assembler) Expire() []Expired {
 	if a.timeout <= 0 {

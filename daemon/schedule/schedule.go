@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,17 +21,18 @@ type Submitter interface {
 
 // Scheduler produces the tasks of a Config.
 type Scheduler struct {
-	cfg      Config
+	cfg      Config // OnStart alone; the schedule is what came last from others
 	to       Submitter
 	log      *slog.Logger
 	created  time.Time
 	onStart  atomic.Uint64 // tasks that were taken
 	schedule atomic.Uint64
+	others   chan []Recurring // buffered 1: another schedule, to be kept from now on
 }
 
 // New returns a scheduler whose clock begins with Run.
 func New(cfg Config, to Submitter, log *slog.Logger) *Scheduler {
-	return &Scheduler{cfg: cfg, to: to, log: log, created: time.Now()}
+	return &Scheduler{cfg: cfg, to: to, log: log, created: time.Now(), others: make(chan []Recurring, 1)}
 }
 
 // Stats is a snapshot of a Scheduler.
@@ -59,39 +62,81 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	return nil
 }
 
-// keep runs each recurring task at start plus every multiple of its period.
-func (s *Scheduler) keep(ctx context.Context, start time.Time) {
-	due := make([]time.Time, len(s.cfg.Schedule))
-	for i, r := range s.cfg.Schedule {
-		due[i] = start.Add(r.Every)
+// Use has another schedule kept from now on. Tasks of it that were there before keep their
+// times; the first run of the others is one period from now.
+func (s *Scheduler) Use(schedule []Recurring) {
+	for {
+		select {
+		case s.others <- schedule:
+			return
+		default:
+		}
+		select { // an earlier one that has not been seen is out of date
+		case <-s.others:
+		default:
+		}
 	}
+}
+
+// job is a recurring task, which is run at start plus every multiple of its period.
+type job struct {
+	Recurring
+	start, due time.Time
+}
+
+func newJob(r Recurring, now time.Time) job { return job{r, now, now.Add(r.Every)} }
+
+// keep runs each recurring task at its times.
+func (s *Scheduler) keep(ctx context.Context, start time.Time) {
+	jobs := adopt(nil, s.cfg.Schedule, start)
 	timer := time.NewTimer(0)
 	timer.Stop()
 	defer timer.Stop()
-	for n := 1; ; n++ {
-		next := first(due)
+	for n := 1; ; {
+		next := first(jobs)
 		if next >= 0 {
-			timer.Reset(time.Until(due[next]))
+			timer.Reset(time.Until(jobs[next].due))
+		} else {
+			timer.Stop()
 		}
 		select {
 		case <-ctx.Done():
 			return
+		case schedule := <-s.others:
+			jobs = adopt(jobs, schedule, time.Now())
+			continue
 		case <-timer.C:
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		r := s.cfg.Schedule[next]
-		s.submit(ctx, r.Task, fmt.Sprintf("sch-%d", n), &s.schedule)
-		due[next] = after(start, due[next], r.Every, time.Now())
+		j := &jobs[next]
+		s.submit(ctx, j.Task, fmt.Sprintf("sch-%d", n), &s.schedule)
+		n++
+		j.due = after(j.start, j.due, j.Every, time.Now())
 	}
 }
 
-// first is the index of the earliest time, of equal ones the first; -1 when there is none.
-func first(times []time.Time) int {
+// adopt makes jobs of a schedule; those that were there keep their times.
+func adopt(before []job, schedule []Recurring, now time.Time) []job {
+	before = slices.Clone(before)
+	jobs := make([]job, len(schedule))
+	for i, r := range schedule {
+		jobs[i] = newJob(r, now)
+		same := slices.IndexFunc(before, func(j job) bool { return reflect.DeepEqual(j.Recurring, r) })
+		if same >= 0 {
+			jobs[i] = before[same]
+			before = slices.Delete(before, same, same+1)
+		}
+	}
+	return jobs
+}
+
+// first is the index of the job that is due first, of equal ones the first; -1 when there is none.
+func first(jobs []job) int {
 	least := -1
-	for i, t := range times {
-		if least < 0 || t.Before(times[least]) {
+	for i, j := range jobs {
+		if least < 0 || j.due.Before(jobs[least].due) {
 			least = i
 		}
 	}

@@ -44,12 +44,12 @@ type Launched struct {
 
 // Client is the daemon's side of the connection to the supervisor.
 type Client struct {
-	spec Spec
 	tree string
 	dial Dial
 	log  *slog.Logger
 
-	mu        sync.Mutex    // guards the fields below
+	mu        sync.Mutex // guards the fields below
+	spec      Spec
 	conn      *conn         // nil while there is no connection
 	up        chan struct{} // closed while there is one
 	lastID    uint64
@@ -88,11 +88,29 @@ func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
 // Run dials again. It returns nil once ctx has ended, after closing it, and an
 // error at once if the spec cannot be used.
 func (c *Client) Run(ctx context.Context) error {
-	if err := c.spec.Check(); err != nil {
+	c.mu.Lock()
+	err := c.spec.Check()
+	c.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	c.keep(ctx)
 	c.clear(ctx)
+	return nil
+}
+
+// Use has the workers that are launched from now on started as spec says; those that live
+// are left as they are. It changes nothing if the spec cannot be used.
+func (c *Client) Use(spec Spec) error {
+	if err := spec.Check(); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.spec = spec
+	if c.conn != nil {
+		c.conn.send(packet{Op: opSpec, Spec: &spec}) // if it is lost, the next welcome is answered with it
+	}
 	return nil
 }
 
@@ -237,8 +255,9 @@ func (c *Client) welcomed(link *conn, w *welcome) error {
 	if err := link.raw.SetReadDeadline(time.Time{}); err != nil {
 		return fmt.Errorf("connection to the supervisor: %w", err)
 	}
-	link.send(packet{Op: opSpec, Spec: &c.spec}) // receive meets the same end
 	c.mu.Lock()
+	spec := c.spec
+	link.send(packet{Op: opSpec, Spec: &spec}) // receive meets the same end
 	if c.info.PID != 0 && c.info.PID != w.PID {
 		c.info.Restarts++
 	}

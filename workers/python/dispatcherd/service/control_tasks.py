@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Dict, Optional
 
 __all__ = ["running", "cancel", "alive", "aio_tasks", "workers", "producers", "metrics", "main", "status", "chunks",
-           "set_log_level", "memory", "memory_offenders"]
+           "set_log_level", "memory", "memory_offenders", "tasks", "drain", "reload"]
 
 Reply = Dict[str, Any]
 
@@ -135,3 +135,24 @@ async def memory_offenders(dispatcher: Any = None, data: Optional[Reply] = None)
             help: What one entry is about, type is the name of the task.
     """
     raise _in_daemon("memory_offenders")
+
+
+async def tasks(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
+    """Count the tasks by where they stand and how they ended"""
+    raise _in_daemon("tasks")
+
+
+async def drain(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
+    """Take nothing new, or take tasks again
+
+    Control Args:
+        resume:
+            type: bool
+            help: Whether tasks are taken again.
+    """
+    raise _in_daemon("drain")
+
+
+async def reload(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
+    """Read the configuration again"""
+    raise _in_daemon("reload")
