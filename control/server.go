@@ -81,8 +81,19 @@ func NewServer(cfg Config, h Handler, log *slog.Logger) *Server {
 	return &Server{path: cfg.Path, handle: h, log: log, limits: defaultLimits}
 }
 
+// Take has the server serve a socket that is listened on already, in place of one that Listen would open. Its file is
+// somebody else's and is never removed; a connection that nobody accepts before Run ends waits for whoever serves it next.
+func (s *Server) Take(listener *net.UnixListener) {
+	listener.SetUnlinkOnClose(false)
+	s.socket = &socketFile{path: listener.Addr().String(), listener: listener}
+	s.path = s.socket.path
+}
+
 // Listen opens the socket, so that clients can connect; they are answered once Run runs.
 func (s *Server) Listen() error {
+	if s.socket != nil {
+		return nil // it was taken over
+	}
 	socket, err := listen(s.path)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/schedule"
+	"dispatcherd/daemon/systemd"
 	"dispatcherd/workers"
 	"dispatcherd/workers/process"
 	"dispatcherd/workers/supervisor"
@@ -19,14 +20,12 @@ import (
 
 // New builds the daemon of a configuration. level is the supervisor's log
 // level, as text; threshold is the one of log and may be changed while it runs.
-func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.Logger) *Daemon {
-	d := &Daemon{cfg: cfg, log: log}
+func New(cfg *config.Config, level string, threshold *slog.LevelVar, host Host, log *slog.Logger) *Daemon {
+	d := &Daemon{cfg: cfg, log: log, host: host}
 	s := &service{cfg: cfg, since: time.Now(), level: commands.NewLogLevel(threshold, log)}
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
-	child := &foreground{level: level, log: named("supervisor")}
-	spec := cfg.Worker.Spec(1, cfg.Pool.CancelGrace, cfg.Pool.ShutdownGrace)
-	s.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, named("supervisor"))
+	runClient := s.addClient(level, named("supervisor"))
 	s.pool = workers.NewPool(cfg.Pool, process.NewLauncher(s.client, named("worker")), named("pool"))
 	run := &runner{pool: s.pool, log: named("runner")}
 	s.dispatcher = dispatch.New(run, named("dispatcher"))
@@ -37,10 +36,11 @@ func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.L
 	run.intake, s.intake.commands = s.intake, table
 	d.hurry = s.pool.Hurry
 
-	d.add("supervisor", child.holding(s.client.Run), 4*quick)
+	d.add("supervisor", runClient, 4*quick)
 	pg := s.addPostgres(named("postgres"))
-	if cfg.Metrics != nil {
-		s.metrics = metrics.NewServer(*cfg.Metrics, cfg.Original, s.figures(), named("metrics"))
+	if page := d.metricsConfig(); page != nil {
+		s.metrics = metrics.NewServer(*page, cfg.Original, s.figures(), named("metrics"))
+		d.takeMetrics(s.metrics)
 		d.doors = append(d.doors, s.metrics)
 		d.add("metrics", s.metrics.Run, quick)
 	}
@@ -60,7 +60,38 @@ func New(cfg *config.Config, level string, threshold *slog.LevelVar, log *slog.L
 	if pg != nil {
 		d.source("listener", s, pg)
 	}
+	d.report(s)
 	return d
+}
+
+// report keeps the service manager informed, where there is one.
+func (d *Daemon) report(s *service) {
+	if !systemd.Managed() {
+		return
+	}
+	r := &reporter{notify: d.host.Notify, condition: s.condition, ready: d.cfg.Service.Ready, minimum: d.cfg.Pool.MinWorkers}
+	d.attend = append(d.attend, r.run)
+	period, err := systemd.WatchdogPeriod()
+	if err != nil {
+		d.log.Warn("the watchdog is not fed", "err", err)
+	}
+	if period > 0 {
+		w := &watchdog{notify: d.host.Notify, period: period, loops: []loop{s.dispatcher, s.pool}, log: d.log.With("part", "watchdog")}
+		d.attend = append(d.attend, func(_, over context.Context) { w.run(over) })
+	}
+}
+
+// addClient makes the connection to the supervisor, which is a service of its own or
+// else our child, and returns what keeps it.
+func (s *service) addClient(level string, log *slog.Logger) func(context.Context) error {
+	spec := s.cfg.Worker.Spec(1, s.cfg.Pool.CancelGrace, s.cfg.Pool.ShutdownGrace)
+	if path := s.cfg.Supervisor.Socket; path != "" {
+		s.client = supervisor.NewClient(spec, "", remote(path), log) // its cgroup is the one that it was given
+		return s.client.Run
+	}
+	child := &foreground{level: level, log: log}
+	s.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, log)
+	return child.holding(s.client.Run)
 }
 
 func (d *Daemon) add(name string, run func(context.Context) error, bound time.Duration) {
@@ -75,10 +106,10 @@ func (d *Daemon) source(name string, s *service, source Source) {
 
 // socket adds the control socket, which is still answered during a drain.
 func (d *Daemon) socket(s *service, log *slog.Logger) {
-	if d.cfg.Socket.Path == "" {
+	source := newSocketSource(d.cfg.Socket, log)
+	if !d.takeControl(source.server) && d.cfg.Socket.Path == "" {
 		return
 	}
-	source := newSocketSource(d.cfg.Socket, log)
 	// Before the metrics' door: it says best that another daemon is there already.
 	d.doors = append([]door{source.server}, d.doors...)
 	d.source("socket", s, source)

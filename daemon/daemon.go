@@ -21,6 +21,10 @@ type Daemon struct {
 	parts []part // in start order
 	hurry func()
 	doors []door
+	host  Host
+	// attend is what goes on from the start to the very end, beside the parts: ctx ends
+	// when the daemon begins to stop, over when it has.
+	attend []func(ctx, over context.Context)
 }
 
 // door is what must be opened before anything is started.
@@ -39,11 +43,14 @@ func (d *Daemon) Run(ctx context.Context, hurry <-chan struct{}) (err error) {
 
 func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 	if err := d.open(); err != nil {
-		return err
+		return DoorError{Reason: err}
 	}
 	for _, note := range d.cfg.Notes {
 		d.log.Warn("about the configuration: " + note)
 	}
+	ctx, stopping := context.WithCancel(ctx)
+	defer d.attendTo(ctx)()
+	defer stopping()
 	c := newCrew(len(d.parts), d.log)
 	for _, p := range d.parts {
 		c.start(ctx, p)
@@ -54,9 +61,12 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 	var failure error
 	select {
 	case <-ctx.Done():
+		d.host.Notify.Stopping("stopping")
 		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.cfg.Pool.ShutdownGrace)
 	case s := <-c.failed:
 		failure = s.ended()
+		d.host.Notify.Stopping("stopping: " + s.name + " has failed")
+		stopping()
 		d.log.Error("a part has failed; dispatcherd stops", "part", s.name, "err", s.err)
 	}
 	stopped := make(chan struct{})
@@ -72,6 +82,19 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 		d.log.Info("dispatcherd has stopped")
 	}
 	return err
+}
+
+// attendTo starts what goes on beside the parts, and returns what ends it.
+func (d *Daemon) attendTo(ctx context.Context) (end func()) {
+	over, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var all sync.WaitGroup
+	for _, attend := range d.attend {
+		all.Go(func() { attend(ctx, over) })
+	}
+	return func() {
+		cancel()
+		all.Wait()
+	}
 }
 
 // open opens every door, or none.

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"dispatcherd/daemon/systemd"
 )
 
 // selfExe is this program even after its file has been replaced.
@@ -68,6 +70,7 @@ func (f *foreground) start(listener *net.UnixListener) error {
 		"--runtime-dir", f.dir, "--log-level", f.level)
 	cmd.Args[0] = "dispatcherd"
 	cmd.Stderr = os.Stderr
+	cmd.Env = systemd.Environ(os.Environ())
 	cmd.ExtraFiles = []*os.File{file}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := keepDescriptors(); err != nil {

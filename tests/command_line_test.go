@@ -218,7 +218,7 @@ func TestFileOfTheDirectoryMustNotBelongToSomebodyElse(t *testing.T) {
 func TestSupervisorByHandSaysThatItNeedsASocket(t *testing.T) {
 	t.Parallel()
 	a := dispatcherd(t, t.TempDir(), nil, "supervisor")
-	if a.code != 1 || a.stdout != "" || strings.Count(a.stderr, "\n") != 1 ||
+	if a.code != 69 || a.stdout != "" || strings.Count(a.stderr, "\n") != 1 ||
 		!strings.HasPrefix(a.stderr, "dispatcherd: descriptor 3 is not a listening socket") {
 		t.Errorf("exit code %d, stdout %q, stderr %q", a.code, a.stdout, a.stderr)
 	}
@@ -240,8 +240,8 @@ func TestWhatCannotBeOpenedEndsTheStartWithOneLine(t *testing.T) {
 			t.Parallel()
 			d := prepare(t, tt.toml)
 			a := dispatcherd(t, d.dir, []string{"TMPDIR=" + d.file("tmp")}, "--config", "dispatcherd.toml")
-			if a.code != 1 || a.stdout != "" || strings.Count(a.stderr, "\n") != 1 || !strings.Contains(a.stderr, tt.want) {
-				t.Errorf("exit code %d, stdout %q, stderr %q, want 1 and a line with %q", a.code, a.stdout, a.stderr, tt.want)
+			if a.code != 69 || a.stdout != "" || strings.Count(a.stderr, "\n") != 1 || !strings.Contains(a.stderr, tt.want) {
+				t.Errorf("exit code %d, stdout %q, stderr %q, want 69 and a line with %q", a.code, a.stdout, a.stderr, tt.want)
 			}
 			wantFiles(t, d.dir, "dispatcherd.toml", "tmp")
 			wantFiles(t, d.file("tmp"))

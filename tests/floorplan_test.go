@@ -25,6 +25,7 @@ var plan = map[string]room{
 	"cgroups":        {about: "one cgroup per worker: make, measure, kill, remove", doors: []string{"golang.org/x/sys"}},
 	"pgnotify":       {about: "LISTEN kept alive on Postgres, and NOTIFY", doors: []string{"github.com/jackc/pgx/v5"}},
 	"daemon/message": {about: "the wire format: tasks, control requests, chunks"},
+	"daemon/systemd": {about: "what is said to the service manager, and what it gives: states, sockets, the watchdog", doors: []string{"github.com/coreos/go-systemd/v22"}},
 	"workers":        {about: "the pool: how many workers, in which state, with which task"},
 	"workers/python": {about: "the Python half, embedded: worker runtime, fork server, library"},
 
@@ -47,16 +48,16 @@ var plan = map[string]room{
 	},
 	"daemon/config": {
 		about:   "the configuration file",
-		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/metrics", "daemon/schedule", "pgnotify", "workers", "workers/process"},
+		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/metrics", "daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor"},
 		doors:   []string{"github.com/BurntSushi/toml"},
 	},
 
 	"daemon": {about: "builds the parts, starts and stops them", imports: []string{
 		"control", "control/commands", "daemon/config", "daemon/dispatch", "daemon/message", "daemon/metrics",
-		"daemon/schedule", "pgnotify", "workers", "workers/process", "workers/supervisor",
+		"daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor",
 	}},
 
-	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"daemon", "daemon/config", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
+	"cmd/dispatcherd":   {about: "the daemon and the supervisor", imports: []string{"daemon", "daemon/config", "daemon/systemd", "workers/supervisor"}, doors: []string{"github.com/spf13/cobra"}},
 	"cmd/dispatcherctl": {about: "asks the daemon and shows the answer", imports: []string{"control", "daemon/config", "daemon/message", "pgnotify"}, doors: []string{"github.com/spf13/cobra"}},
 }
 

@@ -17,6 +17,8 @@ type Pool struct {
 	log    *slog.Logger
 	events chan Event
 	wake   chan struct{} // buffered 1: Run looks at the pool again
+	pings  chan struct{} // taken by Run
+	over   chan struct{} // closed at the end of Run
 	living sync.WaitGroup
 
 	mu       sync.Mutex      // guards everything below; never held while calling out, logging or sending an event
@@ -44,6 +46,8 @@ func NewPool(cfg Config, launch Launcher, log *slog.Logger) *Pool {
 		cfg: cfg, launch: launch, log: log,
 		events:  make(chan Event, 256),
 		wake:    make(chan struct{}, 1),
+		pings:   make(chan struct{}),
+		over:    make(chan struct{}),
 		workers: map[int]*worker{},
 	}
 }
@@ -56,6 +60,7 @@ func (p *Pool) Events() <-chan Event { return p.events }
 // for shutdown_grace, are then cancelled and after cancel_grace killed. It
 // returns when no worker is left. It is called once.
 func (p *Pool) Run(ctx context.Context) error {
+	defer close(p.over)
 	defer close(p.events)
 	starts, stopStarts := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStarts()
@@ -71,6 +76,7 @@ func (p *Pool) Run(ctx context.Context) error {
 		select {
 		case <-timer.C:
 		case <-p.wake:
+		case <-p.pings:
 		case <-stop:
 			stop = nil
 			p.drain() // before the starts are stopped: they do not fail, they are given up
@@ -150,6 +156,19 @@ func (p *Pool) poke() {
 func (p *Pool) dueLocked(w *worker, t time.Time) {
 	p.due.set(w, t)
 	p.wakeByLocked(t)
+}
+
+// Ping goes once through the loop of Run. The error is that of ctx; a pool that has ended
+// answers as well.
+func (p *Pool) Ping(ctx context.Context) error {
+	select {
+	case p.pings <- struct{}{}:
+		return nil
+	case <-p.over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Reply answers the control request of a worker's task.

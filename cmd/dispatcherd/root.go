@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"dispatcherd/daemon"
 	"dispatcherd/daemon/config"
+	"dispatcherd/daemon/systemd"
 )
 
 // Exit codes.
@@ -17,6 +20,9 @@ const (
 	exitOK = iota
 	exitFailure
 	exitUsage
+	// The others are those of sysexits.h; docs/design.md has the list.
+	exitSocket = 69 // EX_UNAVAILABLE
+	exitConfig = 78 // EX_CONFIG
 )
 
 // errUsage marks an error in how the program was called.
@@ -44,12 +50,31 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	case errors.As(err, &problems): // each line begins with its place, as a compiler's does
 		fmt.Fprintln(stderr, problems)
-		return exitFailure
 	default:
 		fmt.Fprintf(stderr, "dispatcherd: %v\n", err)
+	}
+	return exitCode(err)
+}
+
+// exitCode names the kind of a failure.
+func exitCode(err error) int {
+	var configuration configError
+	var door daemon.DoorError
+	switch {
+	case errors.As(err, &configuration):
+		return exitConfig
+	case errors.As(err, &door):
+		return exitSocket
+	default:
 		return exitFailure
 	}
 }
+
+// configError is what keeps the daemon from starting in its configuration. A check that
+// finds the same has done its work, and ends with exitFailure.
+type configError struct{ error }
+
+func (e configError) Unwrap() error { return e.error }
 
 // usage makes err an error in how the program was called.
 func usage(err error) error { return usageError{err} }
@@ -110,19 +135,42 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return usage(err)
 	}
-	path, err := config.Find(o.config)
-	if err != nil {
-		return err
-	}
-	cfg, err := config.Load(path)
-	if err != nil {
-		return err
-	}
 	if o.check {
-		return approve(path, cfg.Notes, stdout)
+		cfg, err := load(o.config)
+		if err != nil {
+			return err
+		}
+		return approve(cfg.File, cfg.Notes, stdout)
+	}
+	notify := systemd.NewNotifier(log.With("part", "systemd"))
+	err = operate(ctx, o, daemon.Host{Notify: notify}, threshold, log)
+	if err != nil {
+		notify.Failed(err)
+	}
+	return err
+}
+
+// load finds the configuration and reads it.
+func load(path string) (*config.Config, error) {
+	path, err := config.Find(path)
+	if err != nil {
+		return nil, err
+	}
+	return config.Load(path)
+}
+
+// operate runs the daemon until a signal ends it, with what the service manager gives.
+func operate(ctx context.Context, o options, host daemon.Host, threshold *slog.LevelVar, log *slog.Logger) error {
+	cfg, err := load(o.config)
+	if err != nil {
+		return configError{err}
+	}
+	if host.Sockets, err = systemd.Listeners(systemd.ControlSocket, systemd.MetricsSocket); err != nil {
+		return daemon.DoorError{Reason: err}
 	}
 	outliveReader()
+	debug.SetTraceback("all") // for a watchdog that was not fed: SIGABRT shows what is stuck
 	ctx, hurry, stop := signals(ctx)
 	defer stop()
-	return daemon.New(cfg, o.level, threshold, log).Run(ctx, hurry)
+	return daemon.New(cfg, o.level, threshold, host, log).Run(ctx, hurry)
 }

@@ -15,9 +15,11 @@ import (
 	"dispatcherd/control"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/schedule"
+	"dispatcherd/daemon/systemd"
 	"dispatcherd/pgnotify"
 	"dispatcherd/workers"
 	"dispatcherd/workers/process"
+	"dispatcherd/workers/supervisor"
 )
 
 // formatVersion is the only version of the file's format that there is.
@@ -66,6 +68,10 @@ type Config struct {
 	Schedule schedule.Config
 	// Metrics is the section [metrics]; nil without it.
 	Metrics *metrics.Config
+	// Service is the section [service].
+	Service systemd.Config
+	// Supervisor is the section [supervisor].
+	Supervisor supervisor.ClientConfig
 }
 
 // Default returns the configuration of an empty file, which is not yet one that
@@ -82,7 +88,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Schedule.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -148,14 +154,16 @@ type document struct {
 		Socket control.Config `toml:"socket"`
 	} `toml:"brokers"`
 	schedule.Config
-	Metrics metrics.Config `toml:"metrics"`
+	Metrics    metrics.Config          `toml:"metrics"`
+	Service    systemd.Config          `toml:"service"`
+	Supervisor supervisor.ClientConfig `toml:"supervisor"`
 }
 
 func newDocument() *document {
 	d := &document{
 		Timeout: 30 * time.Minute,
 		Pool:    workers.DefaultConfig(), Worker: process.DefaultConfig(),
-		Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
+		Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(), Service: systemd.DefaultConfig(),
 	}
 	d.Brokers.PgNotify.Config, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
 	d.Brokers.PgNotify.Control = control.ReadOnly
@@ -170,6 +178,7 @@ func (d *document) config(has outline) Config {
 	c := Config{
 		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
 		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Schedule: d.Config,
+		Service: d.Service, Supervisor: d.Supervisor,
 	}
 	if has.line("brokers.pg_notify") > 0 {
 		c.PgNotify = &d.Brokers.PgNotify.Config

@@ -177,7 +177,7 @@ func TestProblemsOfYAMLAreNamed(t *testing.T) {
 			"x.yml:3: dispatcherd.pool.min_worker: unknown key; did you mean pool.min_workers?",
 			"x.yml:4: dispatcherd.worker.python: must be a string, got null",
 			`x.yml:4: dispatcherd.worker.tasks: must be "registered", "importable" or "any", got "some"`,
-			"x.yml:5: dispatcherd.colour: unknown key; the file may have brokers, chunk_message_timeout, metrics, node_id, on_start, pool, schedule, version, worker",
+			"x.yml:5: dispatcherd.colour: unknown key; the file may have brokers, chunk_message_timeout, metrics, node_id, on_start, pool, schedule, service, supervisor, version, worker",
 		}},
 		{"our own section as a word", "version: 2\ndispatcherd: on\n", []string{
 			"x.yml:2: dispatcherd: must be a mapping with keys of dispatcherd.toml, got a boolean",

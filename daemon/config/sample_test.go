@@ -80,6 +80,7 @@ func TestSampleLoadsWithEverythingInIt(t *testing.T) {
 		Timeout: 5 * time.Minute, OnDuplicate: "discard",
 	}}}
 	want.Metrics = pointer(metrics.DefaultConfig())
+	want.Supervisor.Socket = "/run/dispatcherd/supervisor.sock"
 	if diff := cmp.Diff(want, *got, cmpopts.EquateEmpty(), exceptSettings); diff != "" {
 		t.Errorf("the whole sample differs (-want +got):\n%s", diff)
 	}

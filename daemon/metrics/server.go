@@ -60,9 +60,16 @@ func NewServer(cfg Config, optional bool, from Sources, log *slog.Logger) *Serve
 	return s
 }
 
+// Take has the server serve an address that is listened on already, in place of the
+// one that Listen would open.
+func (s *Server) Take(listener net.Listener) { s.listener = listener }
+
 // Listen opens the address, so that a start with one that is taken fails.
 func (s *Server) Listen() error {
-	listener, err := net.Listen("tcp", s.cfg.Listen)
+	listener, err := s.listener, error(nil)
+	if listener == nil {
+		listener, err = net.Listen("tcp", s.cfg.Listen)
+	}
 	switch {
 	case err == nil:
 		s.listener = listener

@@ -33,6 +33,7 @@ func (s *Supervisor) drain(signals <-chan os.Signal) {
 	if count == 0 {
 		return
 	}
+	s.report()
 	finish, cancel := nursery.grace()
 	s.log.Info("ending the workers", "workers", count, "grace", finish.String(), "cancel_grace", cancel.String())
 	hurried := false
@@ -95,6 +96,9 @@ func (s *Supervisor) ring(w *worker) {
 func (s *Supervisor) awaitNone(within time.Duration, signals <-chan os.Signal, again func(*worker)) (done, signalled bool) {
 	timer := time.NewTimer(within)
 	defer timer.Stop()
+	extend := time.NewTicker(extendEvery)
+	defer extend.Stop()
+	s.manager.Extend(extension)
 	var rings <-chan time.Time
 	if again != nil {
 		ticker := time.NewTicker(ringTime)
@@ -110,6 +114,9 @@ func (s *Supervisor) awaitNone(within time.Duration, signals <-chan os.Signal, a
 		}
 		select {
 		case <-s.fewer:
+			s.report()
+		case <-extend.C:
+			s.manager.Extend(extension)
 		case <-rings:
 			for _, w := range s.living() {
 				again(w)

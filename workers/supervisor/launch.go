@@ -23,6 +23,7 @@ func (s *Supervisor) launch(ctx context.Context, to *session, p packet) {
 	}
 	w, err := s.start(ctx, p.Worker)
 	late := s.settle(p.Worker, w)
+	s.report()
 	var files []*os.File
 	if err == nil {
 		files, err = duplicate(w.ends.files()...)
@@ -177,6 +178,7 @@ func (s *Supervisor) watch(ctx context.Context, w *worker) {
 		s.log.Log(ctx, level, "worker ended without its daemon", "worker", w.id, "pid", w.PID, "exit", exit.String(),
 			"verdict", string(stage), "survivors", exit.Survivors, "output", w.output.lines())
 	}
+	s.report()
 	poke(s.fewer)
 }
 

@@ -136,6 +136,7 @@ func (s *Supervisor) serve(ctx context.Context, to *session, h *hello) {
 		to.conn.run()
 	})
 	s.welcome(ctx, to, h)
+	s.report()
 	err := s.requests(ctx, to, &parts)
 	// Reset: it has left with an answer of ours unread. Broken pipe: before we sent one.
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, unix.EPIPE) {
@@ -147,6 +148,7 @@ func (s *Supervisor) serve(ctx context.Context, to *session, h *hello) {
 	to.conn.close()
 	parts.Wait()
 	s.leave()
+	s.report()
 }
 
 // welcome prepares the place at the first hello, hands over the workers of

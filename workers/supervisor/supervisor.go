@@ -44,11 +44,14 @@ type Config struct {
 	// that is removed at the end. With ExitWithDaemon so are the files that were
 	// put into it, and then RuntimeDir itself if it is empty.
 	RuntimeDir string
+	// Manager is told how the supervisor is; nil for nobody.
+	Manager Manager
 }
 
 // Supervisor is the process that holds the workers.
 type Supervisor struct {
 	cfg      Config
+	manager  Manager
 	patience time.Duration // for the first daemon, see firstDaemon
 	listener *net.UnixListener
 	log      *slog.Logger
@@ -80,8 +83,12 @@ type Supervisor struct {
 // adds to log which part of the process speaks: itself, or the fork server.
 func NewSupervisor(cfg Config, listener *net.UnixListener, log *slog.Logger) *Supervisor {
 	own := log.With("part", "supervisor")
+	manager := cfg.Manager
+	if manager == nil {
+		manager = nobody{}
+	}
 	return &Supervisor{
-		cfg: cfg, patience: firstDaemon, listener: listener, pid: os.Getpid(),
+		cfg: cfg, manager: manager, patience: firstDaemon, listener: listener, pid: os.Getpid(),
 		log: own, forkLog: log.With("part", "forkserver"), reaper: newReaper(own),
 		alone: make(chan struct{}, 1), fewer: make(chan struct{}, 1), workers: map[int]*worker{},
 	}
@@ -112,7 +119,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	reaper.Go(func() { s.reaper.run(reaping) })
 	acceptor.Go(func() { s.accept(accepting) })
 
+	s.manager.Ready(s.status())
 	err = s.untilEnd(ctx, signals)
+	s.manager.Stopping("stopping")
 	s.drain(signals)
 	s.listener.Close()
 	s.dismiss(stopAccepting)
@@ -154,12 +163,40 @@ func (s *Supervisor) install() (remove func(), err error) {
 	if err == nil {
 		s.entry, err = python.Install(dir)
 	}
+	if err == nil {
+		s.checkRuntime()
+	}
 	remove = func() { s.uninstall(dir) }
 	if err != nil {
 		remove()
 		return nil, fmt.Errorf("install the Python files in %s: %w", dir, err)
 	}
 	return remove, nil
+}
+
+// checkRuntime says when tasks could change what runs them. It is to be expected where
+// daemon and tasks are one user.
+func (s *Supervisor) checkRuntime() {
+	dir := filepath.Dir(s.entry)
+	if s.cfg.DaemonUID != os.Geteuid() && unix.Access(dir, unix.W_OK) == nil {
+		s.log.Warn("tasks can change the Python files that run them; have them installed by another user (supervisor --install)", "directory", dir)
+	}
+}
+
+// InstallRuntime puts the Python files into dir, for supervisors whose user may read and
+// not write there, and returns where they are. It makes dir if need be.
+func InstallRuntime(dir string) (string, error) {
+	err := os.Mkdir(dir, 0o755)
+	if err == nil {
+		err = open755(dir)
+	} else if errors.Is(err, fs.ErrExist) {
+		err = nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("install the Python files: %w", err)
+	}
+	entry, err := python.Install(dir)
+	return filepath.Dir(entry), err
 }
 
 // uninstall removes what nobody will use after us, and of a directory that we
