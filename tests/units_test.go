@@ -32,9 +32,8 @@ func TestInstancesAreTheUnits(t *testing.T) {
 		"dispatcherd-workers.socket", "dispatcherd-workers@%i.socket",
 		"dispatcherd-workers.service", "dispatcherd-workers@%i.service",
 		"/etc/dispatcherd/dispatcherd.toml", "/etc/dispatcherd/%i.toml",
+		"/run/dispatcherd/python", "/run/dispatcherd/python", // for all of them
 		"/run/dispatcherd/", "/run/dispatcherd/%i/",
-		"/run/dispatcherd-workers", "/run/dispatcherd-workers-%i",
-		"RuntimeDirectory=dispatcherd-workers", "RuntimeDirectory=dispatcherd-workers-%i",
 		"StateDirectory=dispatcherd", "StateDirectory=dispatcherd/%i",
 		"pg:dispatcherd.pg", "pg:dispatcherd.%i.pg",
 		"User=dispatcherd-tasks", "User=%i",
