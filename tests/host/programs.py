@@ -190,7 +190,7 @@ def bad_configuration():
     write(CONFIG, GOOD.replace("max_workers", "max_wokers"), 0o640, "dispatcherd")
     fails("systemctl restart dispatcherd")
     until(lambda: int(show("dispatcherd", "NRestarts")) >= 3, "three starts have failed", 60)
-    contains(run("systemctl status --no-pager dispatcherd", check=False), "max_wokers")
+    until(lambda: "max_wokers" in run("systemctl status --no-pager dispatcherd", check=False), "the status has the reason")
     equal(show("dispatcherd", "ExecMainStatus"), "78")
     goes_on("patient", pid)
     write(CONFIG, GOOD, 0o640, "dispatcherd")

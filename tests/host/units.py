@@ -125,7 +125,7 @@ def bad_configuration():
     answer = fails("systemctl restart dispatcherd")
     contains(answer, "failed")
     until(lambda: int(show("dispatcherd", "NRestarts")) >= 4, "four starts have failed", 90)
-    contains(run("systemctl status --no-pager dispatcherd", check=False), "the configuration is bad")
+    until(lambda: "the configuration is bad" in run("systemctl status --no-pager dispatcherd", check=False), "the status has the reason")
     goes_on(task)
     write(CONFIG, "good, and secret\n", 0o640, "dispatcherd")
     until(lambda: state("dispatcherd") == "active", "it is up again", 60)
