@@ -26,7 +26,8 @@ func New(cfg *config.Config, level string, threshold *slog.LevelVar, host Host, 
 	named := func(part string) *slog.Logger { return log.With("part", part) }
 
 	runClient := s.addClient(level, named("supervisor"))
-	s.pool = workers.NewPool(cfg.Pool, process.NewLauncher(s.client, named("worker")), named("pool"))
+	launcher := process.NewLauncher(s.client, named("worker"))
+	s.pool = workers.NewPool(cfg.Pool, launcher, named("pool"))
 	run := &runner{pool: s.pool, log: named("runner")}
 	s.dispatcher = dispatch.New(run, named("dispatcher"))
 	run.dispatcher = s.dispatcher
@@ -55,6 +56,15 @@ func New(cfg *config.Config, level string, threshold *slog.LevelVar, host Host, 
 		name: "pool", run: s.pool.Run, halt: s.stopTaking,
 		bound: cfg.Pool.ShutdownGrace + cfg.Pool.CancelGrace + 4*quick,
 	})
+	if cfg.Supervisor.Socket != "" {
+		s.pool.Await()
+		h := &heir{client: s.client, launcher: launcher, dispatcher: s.dispatcher, pool: s.pool, log: named("heir")}
+		d.add("heir", h.run, quick)
+		d.letGo = func() {
+			s.leaving.Store(true)
+			s.pool.LetGo()
+		}
+	}
 	d.add("intake", s.intake.run, quick)
 	d.add("scheduler", s.scheduler.Run, quick)
 	if pg != nil {

@@ -9,6 +9,7 @@ import (
 
 	"dispatcherd/control"
 	"dispatcherd/daemon/config"
+	"dispatcherd/daemon/systemd"
 )
 
 // quick is the bound for a part that has nothing to wait for.
@@ -20,6 +21,7 @@ type Daemon struct {
 	log   *slog.Logger
 	parts []part // in start order
 	hurry func()
+	letGo func() // leaves running tasks to the next daemon; nil where they end with us
 	doors []door
 	host  Host
 	// attend is what goes on from the start to the very end, beside the parts: ctx ends
@@ -62,7 +64,7 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 	select {
 	case <-ctx.Done():
 		d.host.Notify.Stopping("stopping")
-		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.cfg.Pool.ShutdownGrace)
+		d.begin(ctx, c)
 	case s := <-c.failed:
 		failure = s.ended()
 		d.host.Notify.Stopping("stopping: " + s.name + " has failed")
@@ -82,6 +84,36 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 		d.log.Info("dispatcherd has stopped")
 	}
 	return err
+}
+
+// begin is the beginning of a stop, or of a restart: then clients wait at the socket for
+// the next daemon instead of being refused, and running tasks go on.
+func (d *Daemon) begin(ctx context.Context, c *crew) {
+	if !d.restarts(ctx) {
+		d.log.Info("dispatcherd stops: no more input; running tasks may finish", "shutdown_grace", d.cfg.Pool.ShutdownGrace)
+		return
+	}
+	d.log.Info("dispatcherd is restarted: no more input; running tasks go on")
+	d.letGo()
+	c.stopFirst(ctx, "socket")
+}
+
+// askBound is how long the service manager may take to say what it has ordered.
+const askBound = time.Second
+
+// restarts says whether the daemon is to come back and tasks can go on without it. When
+// nobody answers, it stops.
+func (d *Daemon) restarts(ctx context.Context) bool {
+	if d.letGo == nil || !systemd.Managed() {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askBound)
+	defer cancel()
+	restarts, err := systemd.Restarting(ctx)
+	if err != nil {
+		d.log.Warn("whether this is a restart cannot be told; it is taken for a stop", "err", err)
+	}
+	return restarts
 }
 
 // attendTo starts what goes on beside the parts, and returns what ends it.

@@ -80,6 +80,15 @@ func (c *crew) start(ctx context.Context, p part) {
 	}()
 }
 
+// stopFirst stops one part before its turn. What goes wrong is told when that comes.
+func (c *crew) stopFirst(ctx context.Context, name string) {
+	for _, s := range c.parts {
+		if s.name == name {
+			_ = s.stop(ctx, c.log)
+		}
+	}
+}
+
 // stop stops every part in reverse order, each within its bound, and returns
 // what went wrong.
 func (c *crew) stop(ctx context.Context) error {

@@ -31,6 +31,7 @@ type service struct {
 	since      time.Time
 	submitted  atomic.Uint64   // by control request
 	metrics    *metrics.Server // nil without metrics
+	leaving    atomic.Bool     // running tasks are left to the next daemon
 }
 
 var _ commands.Service = (*service)(nil)
@@ -105,6 +106,10 @@ func (s *service) Metrics() map[string]any {
 // wait stay where they are.
 func (s *service) stopTaking(ctx context.Context) {
 	s.intake.stop()
+	if s.leaving.Load() {
+		_ = s.dispatcher.Leave(ctx) // likewise
+		return
+	}
 	// It fails only when the dispatcher is gone, and then it takes nothing either.
 	_ = s.dispatcher.StopTaking(ctx)
 }

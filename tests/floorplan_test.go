@@ -63,7 +63,7 @@ var plan = map[string]room{
 
 // Only tests import these.
 var testModules = []string{
-	"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
+	"github.com/godbus/dbus/v5", "github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal",
 }
 
 // os/exec starts processes: the supervisor its workers, the daemon the supervisor.

@@ -1,10 +1,12 @@
 package tests
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -15,10 +17,13 @@ type manager struct {
 	heard *logBuffer // a message a line
 }
 
+// managers numbers them: several speak to programs in one directory.
+var managers atomic.Int64
+
 // manage has the daemon tell a manager how it is.
 func (d *daemon) manage() (m *manager, env string) {
 	d.t.Helper()
-	m = &manager{t: d.t, path: d.file("notify"), heard: newLogBuffer()}
+	m = &manager{t: d.t, path: d.file(fmt.Sprintf("notify-%d", managers.Add(1))), heard: newLogBuffer()}
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.path, Net: "unixgram"})
 	if err != nil {
 		d.t.Fatal(err)

@@ -41,7 +41,6 @@ func (k *keeper) begin(d *daemon, more ...string) {
 		done: make(chan struct{}), args: append(args, more...),
 	}
 	k.attr.Credential = k.as
-	_ = os.Remove(d.file("notify"))
 	m, notify := k.manage()
 	k.manager = m
 	k.run(append(k.pass([]string{"supervisor"}, k.unit), notify)...)

@@ -17,6 +17,11 @@ func (p *Pool) live(starts context.Context, w *worker) {
 		return
 	}
 	p.launched(w, proc)
+	p.follow(w, proc)
+}
+
+// follow handles what the process says, to the last.
+func (p *Pool) follow(w *worker, proc Process) {
 	for {
 		r := proc.Receive()
 		switch r.Kind {
@@ -43,7 +48,9 @@ func (p *Pool) launched(w *worker, proc Process) {
 	var do action
 	p.mu.Lock()
 	w.proc, w.pid = proc, pid
-	if w.state == Stopping {
+	if p.lettingGo && p.draining {
+		do = action{proc.Close}
+	} else if w.state == Stopping {
 		do = p.stopLocked(w, now)
 		p.poke() // it may have to be killed at once
 	} else {
@@ -116,7 +123,8 @@ func (p *Pool) done(w *worker, r Report) {
 		return
 	}
 	e := w.ended(r)
-	do := p.freeLocked(w, r.Stopping, now)
+	// One that was adopted has been asked to leave already.
+	do := p.freeLocked(w, r.Stopping || w.adopted, now)
 	do = append(do, p.workedLocked(w)...)
 	p.counts.add(e.Outcome)
 	p.mu.Unlock()
@@ -175,7 +183,9 @@ func (p *Pool) leaving(w *worker, r Report) {
 		do = p.failedStartLocked(w, cmp.Or(r.Reason, "it left while it was "+string(state)+" and had run no task"), now)
 	}
 	if state == Busy {
-		e = w.returned()
+		if e = w.returned(); w.adopted {
+			e = w.untold(now)
+		}
 		p.unassignLocked(w, now)
 		p.counts.add(e.Outcome)
 	}
@@ -204,6 +214,12 @@ func (p *Pool) exited(w *worker, r Report) {
 	var e Event
 	var do action
 	p.mu.Lock()
+	if p.lettingGo && !w.killed {
+		do = p.letGoLocked(w)
+		p.mu.Unlock()
+		do.run()
+		return
+	}
 	state := w.state
 	end, exit := w.end(r)
 	switch {

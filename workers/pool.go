@@ -21,23 +21,25 @@ type Pool struct {
 	over   chan struct{} // closed at the end of Run
 	living sync.WaitGroup
 
-	mu       sync.Mutex      // guards everything below; never held while calling out, logging or sending an event
-	workers  map[int]*worker // all that have a process or are to have one
-	ended    []Info          // those whose process has ended, for a while; the oldest first
-	idle     []*worker       // ready workers, longest idle first
-	due      deadlines
-	usage    usage
-	waiting  int // tasks that wait, as far as is known
-	busy     int // workers in state Busy
-	usable   int // workers whose state takesTasks
-	nextID   int
-	backoff  backoff
-	tidy     time.Time // when to look for surplus and aged workers; zero: not before a change
-	awake    time.Time // when Run looks again by itself
-	draining bool
-	hurried  int
-	giveUp   time.Time // of the drain's running tasks; zero once it is over
-	counts   Counts
+	mu        sync.Mutex      // guards everything below; never held while calling out, logging or sending an event
+	workers   map[int]*worker // all that have a process or are to have one
+	ended     []Info          // those whose process has ended, for a while; the oldest first
+	idle      []*worker       // ready workers, longest idle first
+	due       deadlines
+	usage     usage
+	waiting   int // tasks that wait, as far as is known
+	busy      int // workers in state Busy
+	usable    int // workers whose state takesTasks
+	nextID    int
+	backoff   backoff
+	tidy      time.Time // when to look for surplus and aged workers; zero: not before a change
+	awake     time.Time // when Run looks again by itself
+	draining  bool
+	waits     bool // for Adopt, before it starts workers
+	lettingGo bool // the end of Run leaves the workers as they are
+	hurried   int
+	giveUp    time.Time // of the drain's running tasks; zero once it is over
+	counts    Counts
 }
 
 // NewPool returns a pool that has no worker before Run.
@@ -79,7 +81,7 @@ func (p *Pool) Run(ctx context.Context) error {
 		case <-p.pings:
 		case <-stop:
 			stop = nil
-			p.drain() // before the starts are stopped: they do not fail, they are given up
+			p.end() // before the starts are stopped: they do not fail, they are given up
 			stopStarts()
 		}
 	}

@@ -69,7 +69,7 @@ func (p *Pool) loadLocked() load {
 
 // growLocked starts as many workers as are wanted.
 func (p *Pool) growLocked(starts context.Context, now time.Time) {
-	if p.backoff.until.After(now) {
+	if p.waits || p.backoff.until.After(now) {
 		return
 	}
 	for range grow(p.cfg, p.loadLocked()) {

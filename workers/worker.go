@@ -25,6 +25,7 @@ type worker struct {
 	left        bool   // it has said that it leaves
 	reason      string // why, in words
 
+	adopted  bool // it is of an earlier daemon, and leaves after its task
 	finished int
 	due      time.Time // see deadlines
 	dueIndex int       // -1: no deadline

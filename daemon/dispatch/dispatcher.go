@@ -48,7 +48,8 @@ type Dispatcher struct {
 	counts   map[Outcome]uint64
 	timings  timings
 	stopping bool
-	told     int // what the runner was last told to wait
+	leaving  bool // what runs goes on without us
+	told     int  // what the runner was last told to wait
 	backlog  backlog
 	spare    []event
 }
@@ -135,6 +136,39 @@ func (d *Dispatcher) StopTaking(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// Leave is StopTaking for a dispatcher whose running tasks go on when it ends: they are
+// another one's then, and not abandoned.
+func (d *Dispatcher) Leave(ctx context.Context) error {
+	err := d.ask(ctx, func() {
+		d.stopping, d.leaving = true, true
+		d.runner.Waiting(0)
+	})
+	if errors.Is(err, ErrEnded) {
+		return nil
+	}
+	return err
+}
+
+// Adopt takes a task that a worker runs already, for an earlier daemon, and returns its
+// number here. Its end is reported with Finished, as that of any other. An equal task
+// that comes from now on is a duplicate of it.
+func (d *Dispatcher) Adopt(ctx context.Context, m *message.Message, worker int, began time.Time) (seq uint64, err error) {
+	err = d.ask(ctx, func() {
+		d.seq++
+		seq = d.seq
+		t := newTask(m, nil)
+		t.seq, t.worker, t.adopted = seq, worker, true
+		t.twins = d.registry.of(m.Key)
+		t.twins.active++
+		d.running[seq] = t
+		t.timing = d.timings.of(m.Task) // how long it waited is not known
+		d.move(t, Running)
+		t.since = began
+		d.log.Info("a task of an earlier daemon is running", "worker", worker, "uuid", m.UUID, "task", m.Task)
+	})
+	return seq, err
 }
 
 // Ping goes once through the loop: nil proves that tasks are being decided on.

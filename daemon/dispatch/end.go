@@ -18,7 +18,7 @@ func (d *Dispatcher) end(t *task, e Ended) {
 	}
 	e.Seq, e.UUID, e.Task, e.Worker = t.seq, t.message.UUID, t.message.Task, t.worker
 	d.counts[e.Outcome]++
-	d.logEnd(t.state, e)
+	d.logEnd(t, e)
 	d.move(t, ended)
 	if t.watch == nil {
 		return
@@ -32,16 +32,34 @@ func (d *Dispatcher) end(t *task, e Ended) {
 
 // logEnd writes the line about one task. Those that are abandoned share one
 // line, and so do those that one request cancels before they ran.
-func (d *Dispatcher) logEnd(was State, e Ended) {
-	log := d.log.Warn
+func (d *Dispatcher) logEnd(t *task, e Ended) {
+	log, was := d.log.Warn, t.state
 	switch {
 	case e.Outcome == Abandoned:
 		return
+	case e.Outcome == Succeeded && t.adopted: // the one trace of it in this daemon's log
+		log = d.log.Info
 	case e.Outcome == Succeeded, e.Outcome == Discarded, was != Running:
 		log = d.log.Debug
 	}
 	log("task ended", "worker", e.Worker, "uuid", e.UUID, "task", e.Task,
 		"outcome", e.Outcome, "run_seconds", e.RunTime.Seconds(), "err", e.Detail)
+}
+
+// leave forgets what runs: it goes on, and the next daemon reports its end.
+func (d *Dispatcher) leave() {
+	var uuids []string
+	count := d.lists[Running].n
+	for t := d.lists[Running].first; t != nil; t = d.lists[Running].first {
+		if len(uuids) < namedAtEnd {
+			uuids = append(uuids, t.task.message.UUID)
+		}
+		delete(d.running, t.task.seq)
+		d.move(t.task, ended)
+	}
+	if count > 0 {
+		d.log.Info("running tasks go on without this daemon", "count", count, "uuids", uuids)
+	}
 }
 
 // namedAtEnd bounds how many uuids the last log line lists.
@@ -56,6 +74,9 @@ func (d *Dispatcher) abandon() {
 
 	var total, named int
 	var attrs []any
+	if d.leaving {
+		d.leave()
+	}
 	for state := Running; state < ended; state++ {
 		list := &d.lists[state]
 		count := list.n

@@ -14,6 +14,8 @@ type task struct {
 	watch   chan<- Ended // nil, or with room for one value
 	request func()       // of a control request: carries it out; nil for a task
 
+	adopted bool // an earlier daemon gave it to its worker
+
 	state  State
 	since  time.Time // when it entered the state
 	worker int       // -1 unless it runs

@@ -37,6 +37,9 @@ func (in *inbox) next() (frame, error) { return in.frame(in.file.Read) }
 // none. It is for a worker that has ended.
 func (in *inbox) rest() (frame, error) { return in.frame(in.readNow) }
 
+// partial says whether a frame has begun to arrive.
+func (in *inbox) partial() bool { return in.w > in.r }
+
 // frame hands out the next frame and reads as long as it is not complete.
 func (in *inbox) frame(read func([]byte) (int, error)) (frame, error) {
 	for {

@@ -38,7 +38,18 @@ func (l *Launcher) Launch(ctx context.Context, id int) (workers.Process, error) 
 	if err != nil {
 		return nil, err
 	}
-	p, err := newProcess(id, launched, l.holder, l.log)
+	return l.open(launched, nil, 0)
+}
+
+// Adopt makes a process of a worker of an earlier daemon. t is the task that it runs, or
+// nil; theirs is that task's number in the note about it.
+func (l *Launcher) Adopt(launched *supervisor.Launched, t *workers.Task, theirs uint64) (workers.Process, error) {
+	return l.open(launched, t, theirs)
+}
+
+func (l *Launcher) open(launched *supervisor.Launched, t *workers.Task, theirs uint64) (workers.Process, error) {
+	id := launched.Worker
+	p, err := newProcess(id, launched, t, theirs, l.holder, l.log)
 	if err != nil {
 		_ = l.holder.Kill(id) // what err says is worth more
 		return nil, fmt.Errorf("worker %d: %w", id, err)

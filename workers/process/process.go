@@ -25,6 +25,8 @@ const (
 	killBound = 10 * time.Second
 	// exitChannel is the code of a worker whose socket fails (EXIT_CHANNEL in worker.py).
 	exitChannel = 70
+	// lastWords bounds what a process that is given up may take to finish a frame.
+	lastWords = time.Second
 )
 
 // Process is a worker's process.
@@ -39,6 +41,9 @@ type Process struct {
 	stdout, stderr *output
 	pumps          sync.WaitGroup
 	current        atomic.Pointer[workers.Task] // whose output it is
+	notes          *supervisor.Notebook         // what the next daemon is to know
+	mute           sync.Once                    // for the complaint that it cannot be told
+	theirs         uint64                       // the number that the worker has for a task of an earlier daemon
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -49,10 +54,16 @@ type Process struct {
 
 var _ workers.Process = (*Process)(nil)
 
-func newProcess(id int, launched *supervisor.Launched, h holder, log *slog.Logger) (*Process, error) {
+// newProcess makes a process of what the supervisor has handed over; t is the task of an
+// earlier daemon that it runs, which was number theirs there, or nil.
+func newProcess(id int, launched *supervisor.Launched, t *workers.Task, theirs uint64, h holder, log *slog.Logger) (*Process, error) {
 	p := &Process{
+		theirs: theirs, notes: supervisor.NewNotebook(launched.Note),
 		id: id, launched: launched, holder: h, log: log.With("worker", id),
 		closed: make(chan struct{}), exited: make(chan struct{}),
+	}
+	if t != nil {
+		p.current.Store(t)
 	}
 	if err := p.open(); err != nil {
 		p.closeFiles()
@@ -97,11 +108,22 @@ func (p *Process) PID() int { return p.launched.PID }
 // Send hands over a task.
 func (p *Process) Send(t *workers.Task) error {
 	p.current.Store(t)
+	p.noted(p.notes.Begin(supervisor.Note{Seq: t.Seq, Began: time.Now(), UUID: t.UUID, Task: t.Name, Message: t.Body}))
 	return p.out.put(frame{kind: taskFrame, seq: t.Seq, body: t.Body})
+}
+
+// noted says once that the next daemon will not know what this worker runs.
+func (p *Process) noted(err error) {
+	if err != nil {
+		p.mute.Do(func() { p.log.Warn("a daemon after this one will not know the worker's task", "err", err) })
+	}
 }
 
 // Cancel interrupts task seq: the frame says which, the signal that there is one.
 func (p *Process) Cancel(seq uint64) error {
+	if p.theirs != 0 {
+		seq = p.theirs
+	}
 	if err := p.out.put(frame{kind: cancelFrame, seq: seq}); err != nil {
 		return err
 	}
@@ -152,8 +174,15 @@ func (p *Process) nextFrame() (frame, error) {
 			return f, err
 		}
 		p.ended = true
+		<-p.exited // which it is: only then there is a deadline
 	}
-	return p.in.rest()
+	f, err := p.in.rest()
+	if errors.Is(err, io.EOF) && p.exit.GivenUp && p.in.partial() {
+		// The rest of it must not be the first that the next daemon reads.
+		_ = p.launched.Socket.SetReadDeadline(time.Now().Add(lastWords))
+		return p.in.next()
+	}
+	return f, err
 }
 
 // report turns a frame into a report; ok is false for one that is none.
@@ -165,8 +194,12 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 		// What the task has printed is logged as the task's before it counts as done.
 		p.stdout.drain()
 		p.stderr.drain()
-		p.current.Store(nil)
+		p.noted(p.notes.End())
+		t := p.current.Swap(nil)
 		r, err = doneReport(f.seq, f.body)
+		if t != nil && p.theirs != 0 && r.Seq == p.theirs {
+			r.Seq = t.Seq
+		}
 		return r, true, err
 	case requestFrame:
 		r, err = requestReport(f.seq, f.body)
@@ -236,6 +269,10 @@ func (p *Process) finish(err error) workers.Report {
 	}
 	p.stdout.drain()
 	p.stderr.drain()
+	if p.exit.GivenUp { // a worker that lives on must not wait for the rest of a frame
+		_ = p.launched.Socket.SetWriteDeadline(time.Now().Add(lastWords))
+		p.out.wait.Wait()
+	}
 	p.closeFiles()
 	p.pumps.Wait()
 	p.out.wait.Wait()
@@ -272,7 +309,7 @@ func (p *Process) waitExit(bound time.Duration) bool {
 }
 
 func (p *Process) closeFiles() {
-	for _, f := range []*os.File{p.launched.Socket, p.launched.Stdout, p.launched.Stderr} {
+	for _, f := range []*os.File{p.launched.Socket, p.launched.Stdout, p.launched.Stderr, p.launched.Note} {
 		if f != nil {
 			_ = f.Close() // nothing is left to be written
 		}

@@ -85,7 +85,7 @@ func newRig(t *testing.T) *rig {
 	launched := &supervisor.Launched{
 		Worker: 3, PID: 4711, Socket: os.NewFile(uintptr(fds[0]), "daemon"), Stdout: outRead, Stderr: errRead, Exited: r.exited,
 	}
-	r.Process, err = newProcess(3, launched, r, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	r.Process, err = newProcess(3, launched, nil, 0, r, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}

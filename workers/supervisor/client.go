@@ -38,6 +38,7 @@ type Launched struct {
 	PID                    int
 	Cgroup                 string // its directory; "" when it is held by its process group
 	Socket, Stdout, Stderr *os.File
+	Note                   *os.File    // for a Notebook
 	Exited                 <-chan Exit // buffered; gets exactly one value
 }
 
@@ -56,8 +57,10 @@ type Client struct {
 	asked     map[uint64]*usageCall
 	workers   map[int]held // the ones that live
 	orphans   []orphan     // the ones that lived when a supervisor was lost
-	inherited []*Launched
+	inherited []*Launched  // before the welcome
 	info      Info
+
+	heirs chan []*Launched // has room for one
 }
 
 // held is a worker whose end will be told.
@@ -77,6 +80,7 @@ func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
 	return &Client{
 		spec: spec, tree: tree, dial: dial, log: log,
 		up: make(chan struct{}), pending: map[uint64]chan answer{}, asked: map[uint64]*usageCall{}, workers: map[int]held{},
+		heirs: make(chan []*Launched, 1),
 	}
 }
 
@@ -241,6 +245,9 @@ func (c *Client) welcomed(link *conn, w *welcome) error {
 	c.info.PID, c.info.Version, c.info.Isolation, c.info.Tree, c.info.LastError = w.PID, version, w.Isolation, w.Tree, ""
 	c.orphans = nil
 	c.conn = link
+	c.disinheritLocked()
+	c.heirs <- c.inherited // which is empty: there is room
+	c.inherited = nil
 	close(c.up)
 	c.mu.Unlock()
 	c.log.Info("connected to the supervisor", "pid", w.PID, "version", version, "isolation", w.Isolation, "tree", w.Tree)
@@ -284,8 +291,20 @@ func (c *Client) lose(orphaned bool) {
 		}
 		delete(c.workers, id)
 	}
-	for _, l := range c.inherited { // nobody has asked for them
+	c.disinheritLocked()
+	for _, l := range c.inherited {
 		l.close()
 	}
 	c.inherited, c.info.ForkServer = nil, ""
+}
+
+// disinheritLocked closes what nobody has taken from Inherited.
+func (c *Client) disinheritLocked() {
+	select {
+	case list := <-c.heirs:
+		for _, l := range list {
+			l.close()
+		}
+	default:
+	}
 }

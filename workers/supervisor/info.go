@@ -22,12 +22,6 @@ func (c *Client) Info() Info {
 	return info
 }
 
-// Inherited returns the workers of an earlier daemon that the supervisor had
-// when it was connected to, once each. They are the caller's from then on.
-func (c *Client) Inherited() []*Launched {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	list := c.inherited
-	c.inherited = nil
-	return list
-}
+// Inherited has a value for each connection: the workers of an earlier daemon that the
+// supervisor had then, most often none. They are the receiver's from then on.
+func (c *Client) Inherited() <-chan []*Launched { return c.heirs }

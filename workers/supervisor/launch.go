@@ -166,6 +166,7 @@ func (s *Supervisor) watch(ctx context.Context, w *worker) {
 	delete(s.workers, w.id)
 	s.mu.Unlock()
 	w.release(drainedTime)
+	task := w.task()
 	w.ends.close()
 	if to != nil {
 		to.conn.send(packet{Op: opExited, Worker: w.id, Exit: &exit}) // the daemon is gone
@@ -175,8 +176,8 @@ func (s *Supervisor) watch(ctx context.Context, w *worker) {
 		if exit.Code != 0 || exit.Signal != 0 {
 			level = slog.LevelWarn
 		}
-		s.log.Log(ctx, level, "worker ended without its daemon", "worker", w.id, "pid", w.PID, "exit", exit.String(),
-			"verdict", string(stage), "survivors", exit.Survivors, "output", w.output.lines())
+		s.log.Log(ctx, level, "worker ended without its daemon", append([]any{
+			"worker", w.id, "pid", w.PID, "exit", exit.String(), "verdict", string(stage), "survivors", exit.Survivors, "output", w.output.lines()}, task...)...)
 	}
 	s.report()
 	poke(s.fewer)

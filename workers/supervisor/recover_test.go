@@ -277,15 +277,17 @@ func TestNextDaemonInheritsTheWorkers(t *testing.T) {
 		}
 		tm.client, tm.stop = tm.connect(t, tm.client.spec)
 		tm.connected(t, tm.client)
-		list := tm.client.Inherited()
+		list := <-tm.client.Inherited()
 		if len(list) != 1 || list[0].PID != h.PID || list[0].Worker != 1 || list[0].Cgroup != h.Cgroup {
 			t.Fatalf("inherited %+v, want worker 1 with process %d", list, h.PID)
 		}
 		if info := tm.client.Info(); info.ForkServer != "ready" {
 			t.Errorf("the next daemon knows of the fork server: %q, want that it is ready", info.ForkServer)
 		}
-		if again := tm.client.Inherited(); len(again) != 0 {
+		select {
+		case again := <-tm.client.Inherited():
 			t.Errorf("inherited once more: %+v", again)
+		default:
 		}
 		next := newHand(t, list[0])
 		next.done(t)

@@ -81,7 +81,7 @@ func (c *Client) launched(link *conn, p packet, files []*os.File) {
 	}
 }
 
-// inherit keeps a worker of an earlier daemon until Inherited is called.
+// inherit keeps a worker of an earlier daemon until the welcome, which follows.
 func (c *Client) inherit(p packet, files []*os.File) {
 	c.mu.Lock()
 	l, err := c.holdLocked(p, files)
@@ -96,22 +96,22 @@ func (c *Client) inherit(p packet, files []*os.File) {
 
 // holdLocked makes a Launched of a packet, and remembers who wants to know of its end.
 func (c *Client) holdLocked(p packet, files []*os.File) (*Launched, error) {
-	if p.Error != "" || p.Launched == nil || len(files) != 3 {
+	if p.Error != "" || p.Launched == nil || len(files) != 4 {
 		closeAll(files)
 		if p.Error != "" {
 			return nil, errors.New(p.Error)
 		}
-		return nil, fmt.Errorf("the supervisor's answer has %d descriptors, not 3", len(files))
+		return nil, fmt.Errorf("the supervisor's answer has %d descriptors, not 4", len(files))
 	}
 	exited := make(chan Exit, 1)
 	c.workers[p.Worker] = held{p.Launched.process, exited}
 	return &Launched{
 		Worker: p.Worker, PID: p.Launched.PID, Cgroup: p.Launched.Cgroup,
-		Socket: files[0], Stdout: files[1], Stderr: files[2], Exited: exited,
+		Socket: files[0], Stdout: files[1], Stderr: files[2], Note: files[3], Exited: exited,
 	}, nil
 }
 
-func (l *Launched) close() { closeAll([]*os.File{l.Socket, l.Stdout, l.Stderr}) }
+func (l *Launched) close() { closeAll([]*os.File{l.Socket, l.Stdout, l.Stderr, l.Note}) }
 
 // exited tells how a worker ended.
 func (c *Client) exited(p packet) {

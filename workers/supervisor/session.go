@@ -171,10 +171,7 @@ func (s *Supervisor) welcome(ctx context.Context, to *session, h *hello) {
 // handOver gives a worker of an earlier daemon to this one.
 func (s *Supervisor) handOver(to *session, w *worker) {
 	w.release(0)
-	if lines := w.output.lines(); lines != nil {
-		s.log.Info("worker wrote while no daemon was connected", "worker", w.id, "pid", w.PID, "output", lines)
-		w.output.reset()
-	}
+	s.logOutput(w)
 	files, err := duplicate(w.ends.files()...)
 	if !s.inherit(to, w, files, err) {
 		closeAll(files)
@@ -183,6 +180,20 @@ func (s *Supervisor) handOver(to *session, w *worker) {
 	if err != nil {
 		s.log.Error("worker could not be handed over", "worker", w.id, "pid", w.PID, "err", err)
 	}
+}
+
+// logOutput logs what a worker has written while no daemon was there, line by line, as
+// the daemon would have.
+func (s *Supervisor) logOutput(w *worker) {
+	lines, dropped := w.output.all()
+	log := s.log.With("worker", w.id).With(w.task()...)
+	if dropped {
+		log.Warn("the beginning of what the worker wrote while no daemon was connected is lost", "kept", tailSize)
+	}
+	for _, line := range lines {
+		log.Info(line)
+	}
+	w.output.reset()
 }
 
 // inherit sends the worker's descriptors, if it was possible to duplicate them, and

@@ -54,6 +54,22 @@ func (t *tail) text() string {
 	return string(t.ring[t.next:]) + string(t.ring[:t.next])
 }
 
+// all returns every line that is kept, and whether some were dropped before them.
+func (t *tail) all() (lines []string, dropped bool) {
+	text := strings.TrimRight(t.text(), "\n")
+	t.mu.Lock()
+	dropped = t.full
+	t.mu.Unlock()
+	if text == "" {
+		return nil, dropped
+	}
+	lines = strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.ToValidUTF8(line, "\ufffd")
+	}
+	return lines, dropped
+}
+
 // lines returns the last lines, each bounded, for a log entry.
 func (t *tail) lines() []string {
 	text := strings.TrimRight(t.text(), "\n")

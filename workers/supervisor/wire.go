@@ -7,14 +7,14 @@ import "fmt"
 //
 //	daemon → supervisor              supervisor → daemon
 //	hello  {hello}                   welcome {welcome} | refused {error}
-//	spec   {spec}                    inherited {launched} + 3 descriptors, one for each worker that lives
-//	launch {id, worker}              launched {id, worker, launched} + 3 descriptors | {id, worker, error}
+//	spec   {spec}                    inherited {launched} + 4 descriptors, one for each worker that lives
+//	launch {id, worker}              launched {id, worker, launched} + 4 descriptors | {id, worker, error}
 //	interrupt {worker}               exited {worker, exit}
 //	kill {worker}                    forkserver {forkserver}
 //	usage {id}                       usage {id, usage, more}
 //
-// The three descriptors are the daemon's end of the worker's frame socket and
-// the read ends of its stdout and stderr. Unknown keys and events are ignored.
+// The four descriptors are the daemon's end of the worker's frame socket, the read
+// ends of its stdout and stderr, and the file for notes about its task (see Note). Unknown keys and events are ignored.
 const (
 	opHello     = "hello"
 	opWelcome   = "welcome"

@@ -28,9 +28,17 @@ type worker struct {
 // daemon's, so that the worker meets no EOF and no EPIPE because a daemon ended.
 type ends struct {
 	socket, stdout, stderr *os.File
+	note                   *os.File // see Note; the worker has none
 }
 
-func (e ends) files() []*os.File { return []*os.File{e.socket, e.stdout, e.stderr} }
+// files are what is passed on, in this order.
+func (e ends) files() []*os.File {
+	files := []*os.File{e.socket, e.stdout, e.stderr}
+	if e.note != nil {
+		files = append(files, e.note)
+	}
+	return files
+}
 
 func (e ends) close() {
 	for _, f := range e.files() {
@@ -48,12 +56,24 @@ func newEnds() (ours, theirs ends, err error) {
 	if err == nil {
 		ours.stderr, theirs.stderr, err = pipe("stderr")
 	}
+	if err == nil {
+		ours.note, err = newNote()
+	}
 	if err != nil {
 		ours.close()
 		theirs.close()
 		return ends{}, ends{}, err
 	}
 	return ours, theirs, nil
+}
+
+// task names what the worker runs in a log, as far as a daemon has written it down.
+func (w *worker) task() []any {
+	n, running, err := NewNotebook(w.ends.note).Read()
+	if err != nil || !running {
+		return nil
+	}
+	return []any{"uuid", n.UUID, "task", n.Task}
 }
 
 // stage is what a drain has done to a worker so far.

@@ -71,6 +71,19 @@ def hold(path, gate, mebibytes=0):
 
 
 @task()
+def chatter(path, gate):
+    """Print a numbered line every 10 ms until a test makes the file `gate`; return how many."""
+    note(path, "began")
+    count = 0
+    while not os.path.exists(gate):
+        print("chatter %d" % count, flush=True)
+        count += 1
+        time.sleep(0.01)
+    note(path, "ended")
+    return count
+
+
+@task()
 def deaf(path, children=0):
     """Swallow every soft cancel, and have children in the same process group."""
     for _ in range(children):
