@@ -1,11 +1,12 @@
 """The programs themselves in their units: a project's tasks, by the socket and by Postgres."""
 import json
 import os
+import re
 import shutil
 import signal
 
 from install import install
-from steps import (alive, as_user, contains, equal, fails, finish, journal, main, pids_of, run, show, state,
+from steps import (alive, as_user, contains, equal, fails, finish, main, pids_of, run, show, state,
                    step, until, write)
 
 CONFIG = "/etc/dispatcherd/dispatcherd.toml"
@@ -150,6 +151,40 @@ def postgres_away():
     status_is("0 running")
 
 
+def entries():
+    """What the daemon's journal has, as texts of all the fields of an entry."""
+    lines = run("journalctl -o json --no-pager -u dispatcherd --cursor-file=/run/read.entries", check=False).splitlines()
+    for line in lines:
+        if line.startswith("{"):
+            entry = json.loads(line)
+            logged.append(" ".join(str(value) for key, value in entry.items() if not key.startswith("_")))
+    return logged
+
+
+logged = []  # by entries()
+
+
+def says(*words):
+    """Wait until there is an entry with all WORDS."""
+    return until(lambda: [text for text in entries() if all(word in text for word in words)],
+                 f"the journal has {words}")
+
+
+def ended_by_itself(name, pid):
+    """Let the task NAME of an earlier daemon end, and see that this one knows of it."""
+    contains(json.dumps(ctl("running")), name)
+    end(name)
+    until(lambda: not alive(pid), f"the worker of {name} has ended")
+    says("task ended", name, "succeeded")
+    who()
+
+
+def printed(name):
+    """The numbers of the task NAME that are in the journal."""
+    found = [re.search(rf"\b{name} (\d+)\b", text) for text in entries()]
+    return [int(match[1]) for match in found if match]
+
+
 @step
 def restart():
     """restart with a running task, which goes on to its end in its process"""
@@ -159,17 +194,8 @@ def restart():
     equal(main("dispatcherd-workers"), holder)
     goes_on("restarted", pid)
     ended_by_itself("restarted", pid)
-
-
-def ended_by_itself(name, pid):
-    """See that the daemon lists the task NAME of an earlier one, and logs its end."""
-    listed = json.dumps(ctl("running")) + json.dumps(ctl("workers"))
-    contains(listed, name)
-    before = len(journal("dispatcherd", name))
-    end(name)
-    until(lambda: not alive(pid), f"the worker of {name} has ended")
-    until(lambda: len(journal("dispatcherd", name)) > before, f"the end of {name} is in the journal")
-    who()
+    until(lambda: len(printed("restarted")) >= numbers("restarted"), "all lines are in the journal")
+    equal(printed("restarted"), list(range(1, numbers("restarted") + 1)))
 
 
 @step
@@ -207,7 +233,7 @@ def killed_supervisor():
     os.kill(holder, signal.SIGKILL)
     until(lambda: not alive(pid), "the task is gone")
     until(lambda: state("dispatcherd-workers") == "active" and main("dispatcherd-workers") != holder, "a new supervisor is up", 60)
-    until(lambda: journal("dispatcherd", "lost"), "the daemon says what was lost")
+    says("task ended", "lost", "died")
     who()
     equal(main("dispatcherd"), daemon)
 
