@@ -31,7 +31,7 @@ demo: ## build, run tasks through the socket and, where there is a Postgres, thr
 	@tests/demo/run
 
 test: ## everything: lint, Go tests with the race detector, Python tests, integration, interop
-	@tests/setup/need go gcc python3 venv postgres pgbouncer
+	@tests/setup/need go gcc python3 venv postgres pgbouncer dbus
 	@$(MAKE) --no-print-directory lint $(VENV)/.done build
 	@$(MAKE) --no-print-directory unit python integration interop
 

@@ -71,6 +71,7 @@ func New(cfg *config.Config, level string, threshold *slog.LevelVar, host Host, 
 		d.source("listener", s, pg)
 	}
 	d.report(s)
+	d.stickable(s)
 	return d
 }
 

@@ -42,7 +42,7 @@ func (h *heir) run(ctx context.Context) error {
 // take makes one of ours of a worker, and of the task that it runs.
 func (h *heir) take(ctx context.Context, l *supervisor.Launched) (workers.Inherited, bool) {
 	i := workers.Inherited{ID: l.Worker}
-	note, running, err := supervisor.NewNotebook(l.Note).Read()
+	note, running, err := supervisor.ReadNote(l.Note)
 	if err != nil {
 		h.log.Warn("what a worker of an earlier daemon runs is not known", "worker", l.Worker, "pid", l.PID, "err", err)
 		running, note.Began = true, time.Now() // which does it no harm, where the end of one that is idle might

@@ -42,7 +42,6 @@ type Process struct {
 	pumps          sync.WaitGroup
 	current        atomic.Pointer[workers.Task] // whose output it is
 	notes          *supervisor.Notebook         // what the next daemon is to know
-	mute           sync.Once                    // for the complaint that it cannot be told
 	theirs         uint64                       // the number that the worker has for a task of an earlier daemon
 
 	closed    chan struct{}
@@ -58,8 +57,8 @@ var _ workers.Process = (*Process)(nil)
 // earlier daemon that it runs, which was number theirs there, or nil.
 func newProcess(id int, launched *supervisor.Launched, t *workers.Task, theirs uint64, h holder, log *slog.Logger) (*Process, error) {
 	p := &Process{
-		theirs: theirs, notes: supervisor.NewNotebook(launched.Note),
-		id: id, launched: launched, holder: h, log: log.With("worker", id),
+		theirs: theirs,
+		id:     id, launched: launched, holder: h, log: log.With("worker", id),
 		closed: make(chan struct{}), exited: make(chan struct{}),
 	}
 	if t != nil {
@@ -77,6 +76,9 @@ func newProcess(id int, launched *supervisor.Launched, t *workers.Task, theirs u
 
 func (p *Process) open() (err error) {
 	if p.in, err = newInbox(p.launched.Socket); err != nil {
+		return err
+	}
+	if p.notes, err = supervisor.OpenNotebook(p.launched.Note); err != nil {
 		return err
 	}
 	if p.out, err = newOutbox(p.launched.Socket); err != nil {
@@ -108,15 +110,8 @@ func (p *Process) PID() int { return p.launched.PID }
 // Send hands over a task.
 func (p *Process) Send(t *workers.Task) error {
 	p.current.Store(t)
-	p.noted(p.notes.Begin(supervisor.Note{Seq: t.Seq, Began: time.Now(), UUID: t.UUID, Task: t.Name, Message: t.Body}))
+	p.notes.Begin(supervisor.Note{Seq: t.Seq, Began: time.Now(), UUID: t.UUID, Task: t.Name, Message: t.Body})
 	return p.out.put(frame{kind: taskFrame, seq: t.Seq, body: t.Body})
-}
-
-// noted says once that the next daemon will not know what this worker runs.
-func (p *Process) noted(err error) {
-	if err != nil {
-		p.mute.Do(func() { p.log.Warn("a daemon after this one will not know the worker's task", "err", err) })
-	}
 }
 
 // Cancel interrupts task seq: the frame says which, the signal that there is one.
@@ -194,7 +189,7 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 		// What the task has printed is logged as the task's before it counts as done.
 		p.stdout.drain()
 		p.stderr.drain()
-		p.noted(p.notes.End())
+		p.notes.End()
 		t := p.current.Swap(nil)
 		r, err = doneReport(f.seq, f.body)
 		if t != nil && p.theirs != 0 && r.Seq == p.theirs {
@@ -309,6 +304,9 @@ func (p *Process) waitExit(bound time.Duration) bool {
 }
 
 func (p *Process) closeFiles() {
+	if p.notes != nil {
+		p.notes.Close()
+	}
 	for _, f := range []*os.File{p.launched.Socket, p.launched.Stdout, p.launched.Stderr, p.launched.Note} {
 		if f != nil {
 			_ = f.Close() // nothing is left to be written

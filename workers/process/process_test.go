@@ -30,6 +30,7 @@ type rig struct {
 	mu             sync.Mutex
 	said           []string // what the supervisor was asked
 	onKill         func()
+	note           *os.File
 }
 
 func (r *rig) Launch(context.Context, int) (*supervisor.Launched, error) {
@@ -70,7 +71,30 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
+// notes makes a file as the supervisor does.
+func notes(t *testing.T) *os.File {
+	t.Helper()
+	fd, err := unix.MemfdCreate("note", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), "note")
+	if err = file.Truncate(64 << 10); err == nil {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 func newRig(t *testing.T) *rig {
+	t.Helper()
+	return newRigWith(t, nil, 0)
+}
+
+// newRigWith is one that runs a task of an earlier daemon, which was number theirs there.
+func newRigWith(t *testing.T, task *workers.Task, theirs uint64) *rig {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -80,17 +104,22 @@ func newRig(t *testing.T) *rig {
 	errRead, errWrite := pipe(t)
 	r := &rig{
 		t: t, worker: os.NewFile(uintptr(fds[1]), "worker"), stdout: outWrite, stderr: errWrite,
-		exited: make(chan supervisor.Exit, 1), log: &syncBuffer{},
+		exited: make(chan supervisor.Exit, 1), log: &syncBuffer{}, note: notes(t),
+	}
+	passed, err := unix.Dup(int(r.note.Fd()))
+	if err != nil {
+		t.Fatal(err)
 	}
 	launched := &supervisor.Launched{
 		Worker: 3, PID: 4711, Socket: os.NewFile(uintptr(fds[0]), "daemon"), Stdout: outRead, Stderr: errRead, Exited: r.exited,
+		Note: os.NewFile(uintptr(passed), "note"),
 	}
-	r.Process, err = newProcess(3, launched, nil, 0, r, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	r.Process, err = newProcess(3, launched, task, theirs, r, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		for _, f := range []*os.File{r.worker, r.stdout, r.stderr} {
+		for _, f := range []*os.File{r.worker, r.stdout, r.stderr, r.note} {
 			f.Close()
 		}
 	})

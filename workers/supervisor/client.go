@@ -38,7 +38,7 @@ type Launched struct {
 	PID                    int
 	Cgroup                 string // its directory; "" when it is held by its process group
 	Socket, Stdout, Stderr *os.File
-	Note                   *os.File    // for a Notebook
+	Note                   *os.File    // for OpenNotebook and ReadNote
 	Exited                 <-chan Exit // buffered; gets exactly one value
 }
 

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
+	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,70 +27,125 @@ type Note struct {
 }
 
 const (
-	// noteHead is, little endian: u32 1 while the task runs, u32 lengths of uuid, task
-	// and message, u64 seq, i64 when it began in ns of Unix time. The three texts follow.
+	// noteHead is, little endian: u32 1 while the task runs (in the machine's order, and
+	// written last), u32 lengths of uuid, task and message, u64 seq, i64 when it began in
+	// ns of Unix time. The three texts follow.
 	noteHead = 32
-	// maxNote bounds a note: it stays in memory as long as the worker is there.
+	// maxNote is the size of the file and bounds a note; only what is used takes memory.
 	maxNote = 64 << 10
 	// maxNoteLabel bounds uuid and task in it.
 	maxNoteLabel = 4 << 10
 )
 
-// Notebook is where the notes about one worker go. One goroutine at a time uses it.
-type Notebook struct {
-	file *os.File
-	buf  []byte
-}
-
-// NewNotebook returns the notebook in a worker's file.
-func NewNotebook(file *os.File) *Notebook { return &Notebook{file: file} }
-
-// newNote makes the file.
+// newNote makes the file. Its size is final, so that a daemon which has it in its memory is
+// never hit by SIGBUS, whoever else has the file.
 func newNote() (*os.File, error) {
-	fd, err := unix.MemfdCreate("dispatcherd-note", unix.MFD_CLOEXEC)
+	fd, err := unix.MemfdCreate("dispatcherd-note", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, fmt.Errorf("make a file in memory: %w", err)
 	}
-	return os.NewFile(uintptr(fd), "note"), nil
+	file := os.NewFile(uintptr(fd), "note")
+	if err = file.Truncate(maxNote); err == nil {
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, finalSize)
+	}
+	if err != nil {
+		_ = file.Close() // err is what counts
+		return nil, fmt.Errorf("make a file in memory: %w", err)
+	}
+	return file, nil
+}
+
+// finalSize are the seals of a file whose size stays what it is (fcntl(2)).
+const finalSize = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
+
+// Notebook is where a daemon writes the notes about one worker. It is memory: a note costs
+// no system call, and what was written stays when the daemon is killed.
+type Notebook struct {
+	mu  sync.Mutex // guards mem
+	mem []byte     // nil once it is closed
+}
+
+// OpenNotebook returns the notebook in a worker's file, which is the caller's to close.
+func OpenNotebook(file *os.File) (*Notebook, error) {
+	fd := rawFD(file)
+	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
+	if err == nil && seals&finalSize != finalSize {
+		err = errors.New("its size is not final")
+	}
+	var stat unix.Stat_t
+	if err == nil {
+		err = unix.Fstat(fd, &stat)
+	}
+	if err == nil && stat.Size != maxNote {
+		err = fmt.Errorf("it has %d bytes, not %d", stat.Size, maxNote)
+	}
+	var mem []byte
+	if err == nil {
+		mem, err = unix.Mmap(fd, 0, maxNote, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the file for notes about a worker: %w", err)
+	}
+	return &Notebook{mem: mem}, nil
 }
 
 // Begin writes down that the worker is given a task. It must come before the task does.
-func (b *Notebook) Begin(n Note) error {
+func (b *Notebook) Begin(n Note) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mem == nil {
+		return
+	}
 	uuid, task, message := cut(n.UUID), cut(n.Task), n.Message
 	if noteHead+len(uuid)+len(task)+len(message) > maxNote {
 		message = nil
 	}
-	b.buf = binary.LittleEndian.AppendUint32(b.buf[:0], 1)
+	b.mark(0)
+	text := b.mem[4:4] // from here on it fits
 	for _, length := range []int{len(uuid), len(task), len(message)} {
-		b.buf = binary.LittleEndian.AppendUint32(b.buf, uint32(length))
+		text = binary.LittleEndian.AppendUint32(text, uint32(length))
 	}
-	b.buf = binary.LittleEndian.AppendUint64(b.buf, n.Seq)
-	b.buf = binary.LittleEndian.AppendUint64(b.buf, uint64(n.Began.UnixNano()))
-	b.buf = append(append(append(b.buf, uuid...), task...), message...)
-	return b.write(b.buf)
+	text = binary.LittleEndian.AppendUint64(text, n.Seq)
+	text = binary.LittleEndian.AppendUint64(text, uint64(n.Began.UnixNano()))
+	_ = append(append(append(text, uuid...), task...), message...)
+	b.mark(1)
 }
 
 func cut(label string) string { return label[:min(len(label), maxNoteLabel)] }
 
 // End writes down that the worker's task has ended.
-func (b *Notebook) End() error { return b.write([]byte{0, 0, 0, 0}) }
-
-func (b *Notebook) write(text []byte) error {
-	if _, err := b.file.WriteAt(text, 0); err != nil {
-		return fmt.Errorf("write down what a worker runs: %w", err)
+func (b *Notebook) End() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mem != nil {
+		b.mark(0)
 	}
-	return nil
 }
 
-// Read returns the note; running is false when the worker runs nothing.
-func (b *Notebook) Read() (n Note, running bool, err error) {
+// mark says whether a task runs. It comes after the rest for whoever reads.
+func (b *Notebook) mark(running uint32) {
+	atomic.StoreUint32((*uint32)(unsafe.Pointer(&b.mem[0])), running)
+}
+
+// Close gives the memory back; what is written later goes nowhere.
+func (b *Notebook) Close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mem != nil {
+		_ = unix.Munmap(b.mem) // it is mapped
+		b.mem = nil
+	}
+}
+
+// ReadNote returns the note in a worker's file; running is false when it runs nothing.
+func ReadNote(file *os.File) (n Note, running bool, err error) {
 	text := make([]byte, maxNote)
-	size, err := b.file.ReadAt(text, 0)
+	size, err := file.ReadAt(text, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return Note{}, false, fmt.Errorf("read what a worker runs: %w", err)
 	}
 	text = text[:size]
-	if size < noteHead || binary.LittleEndian.Uint32(text) != 1 {
+	if size < noteHead || binary.NativeEndian.Uint32(text) != 1 {
 		return Note{}, false, nil
 	}
 	n = Note{Seq: binary.LittleEndian.Uint64(text[16:]), Began: time.Unix(0, int64(binary.LittleEndian.Uint64(text[24:])))}

@@ -69,7 +69,7 @@ func newEnds() (ours, theirs ends, err error) {
 
 // task names what the worker runs in a log, as far as a daemon has written it down.
 func (w *worker) task() []any {
-	n, running, err := NewNotebook(w.ends.note).Read()
+	n, running, err := ReadNote(w.ends.note)
 	if err != nil || !running {
 		return nil
 	}
