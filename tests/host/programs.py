@@ -6,8 +6,8 @@ import shutil
 import signal
 
 from install import install
-from steps import (alive, as_user, contains, equal, fails, finish, main, pids_of, run, show, state,
-                   step, until, write)
+from steps import (alive, as_user, contains, drop_in, equal, fails, finish, main, pids_of, run, show,
+                   state, step, until, write)
 
 CONFIG = "/etc/dispatcherd/dispatcherd.toml"
 OUT = "/srv/app/out"
@@ -224,6 +224,24 @@ def bad_configuration():
     equal(main("dispatcherd-workers"), holder)
     goes_on("patient", pid)
     ended_by_itself("patient", pid)
+
+
+@step
+def watchdog():
+    """a daemon whose loop is stuck is ended with its stacks in the journal, and the task goes on"""
+    shutil.copy("bin/dispatcherd.stick", "/usr/bin")
+    drop_in("dispatcherd.service", f"[Service]\nWatchdogSec=10\nExecStart=\nExecStart=/usr/bin/dispatcherd.stick --config {CONFIG}\n")
+    run("systemctl restart dispatcherd")
+    pid, daemon, holder = count("watched"), main("dispatcherd"), main("dispatcherd-workers")
+    os.kill(daemon, signal.SIGUSR2)
+    says("Watchdog timeout")
+    says("SIGABRT: abort")
+    says("dispatch.(*Dispatcher).Run")
+    drop_in("dispatcherd.service", "")
+    until(lambda: state("dispatcherd") == "active" and main("dispatcherd") != daemon, "a new daemon is up", 60)
+    equal(main("dispatcherd-workers"), holder)
+    goes_on("watched", pid)
+    ended_by_itself("watched", pid)
 
 
 @step
