@@ -6,8 +6,8 @@ import shutil
 import signal
 
 from install import install
-from steps import (alive, as_user, contains, drop_in, equal, fails, finish, main, pids_of, run, show,
-                   state, step, until, write)
+from steps import (alive, as_user, contains, drop_in, equal, fails, finish, journal, main, pids_of, run,
+                   show, state, step, until, write)
 
 CONFIG = "/etc/dispatcherd/dispatcherd.toml"
 OUT = "/srv/app/out"
@@ -181,7 +181,7 @@ def ended_by_itself(name, pid):
 
 def printed(name):
     """The numbers of the task NAME that are in the journal."""
-    found = [re.search(rf"\b{name} (\d+)\b", text) for text in entries()]
+    found = [re.search(rf"\b{name} (\d+)\b", text) for text in journal("dispatcherd")]
     return [int(match[1]) for match in found if match]
 
 
@@ -194,8 +194,9 @@ def restart():
     equal(main("dispatcherd-workers"), holder)
     goes_on("restarted", pid)
     ended_by_itself("restarted", pid)
-    until(lambda: len(printed("restarted")) >= numbers("restarted"), "all lines are in the journal")
-    equal(printed("restarted"), list(range(1, numbers("restarted") + 1)))
+    last = numbers("restarted")
+    until(lambda: last in printed("restarted"), f"its last line, {last}, is in the journal")
+    equal(printed("restarted"), list(range(1, last + 1)))
 
 
 @step
@@ -217,7 +218,7 @@ def bad_configuration():
     fails("systemctl restart dispatcherd")
     until(lambda: int(show("dispatcherd", "NRestarts")) >= 3, "three starts have failed", 60)
     until(lambda: "max_wokers" in run("systemctl status --no-pager dispatcherd", check=False), "the status has the reason")
-    equal(show("dispatcherd", "ExecMainStatus"), "78")
+    until(lambda: show("dispatcherd", "ExecMainStatus") == "78", "the exit code is that of a bad configuration")
     goes_on("patient", pid)
     write(CONFIG, GOOD, 0o640, "dispatcherd")
     until(lambda: state("dispatcherd") == "active", "it is up again", 60)
