@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"sync/atomic"
@@ -134,7 +135,8 @@ func (c *Client) NextReply(ctx context.Context) (map[string]any, error) {
 	defer c.bound(ctx)()
 	for {
 		line, err := c.lines.next()
-		if len(bytes.TrimSpace(line)) > 0 {
+		whole := err == nil || err == io.EOF // else the rest of the line may still have come
+		if whole && len(bytes.TrimSpace(line)) > 0 {
 			if text, done, err := c.chunks.Add(line); err != nil {
 				return nil, fmt.Errorf("reply of %s: %w", c.path, err)
 			} else if done {

@@ -148,6 +148,29 @@ func TestSilentDaemonIsATimeout(t *testing.T) {
 	}
 }
 
+func TestHalfAReplyIsATimeoutAsWell(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("unix", socketPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, _ := dialed(t, l.Addr().String())
+	daemon, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer daemon.Close()
+	if _, err := daemon.Write([]byte(`{"node_id": "te`)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := c.NextReply(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("NextReply = %v, want that the time is up", err)
+	}
+}
+
 // crowded listens and accepts nobody; its queue holds one connection.
 func crowded(t *testing.T) *net.UnixListener {
 	t.Helper()

@@ -95,7 +95,7 @@ func removeDead(path string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err == nil, errors.Is(err, syscall.EAGAIN), os.IsTimeout(err), errors.Is(err, syscall.EPROTOTYPE):
-		return fmt.Errorf("another instance is listening on %s", path)
+		return fmt.Errorf("another instance is listening on %s; stop it, or choose another path", path)
 	default:
 		return fmt.Errorf("listen on %s: ask whether the socket that is there is in use: %w", path, rootCause(err))
 	}

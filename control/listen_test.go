@@ -53,7 +53,7 @@ func TestLiveSocketIsNotStolen(t *testing.T) {
 	t.Parallel()
 	s := start(t, echo)
 	_, err := listen(s.path)
-	if want := "another instance is listening on " + s.path; err == nil || err.Error() != want {
+	if want := "another instance is listening on " + s.path + "; stop it, or choose another path"; err == nil || err.Error() != want {
 		t.Errorf("listen = %v, want %s", err, want)
 	}
 	s.stillServes(t)

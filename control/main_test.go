@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is for what happens at once; a test that waits so long has failed.
-const patience = 10 * time.Second
+const patience = 30 * time.Second
 
 // socketPath is short, as the paths of sockets have to be.
 func socketPath(t *testing.T) string {

@@ -22,8 +22,12 @@ func TestPipelinedLinesAreAnsweredInOrder(t *testing.T) {
 	}
 	c.send(strings.Join(lines, "\n") + "\n")
 	c.expect(lines...)
-	if got := s.Stats(); got.Received != 500 || got.Replies != 500 || got.Open != 1 || got.Accepted != 1 {
-		t.Errorf("Stats = %+v, want 500 lines and replies on one connection", got)
+	if got := s.Stats(); got.Received != 500 || got.Open != 1 || got.Accepted != 1 {
+		t.Errorf("Stats = %+v, want 500 lines on one connection", got)
+	}
+	s.stop() // a reply is counted once it is written: its client may have read it before
+	if got := s.Stats().Replies; got != 500 {
+		t.Errorf("%d replies are counted, want 500", got)
 	}
 }
 

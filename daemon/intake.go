@@ -65,10 +65,11 @@ func (in *intake) handle(ctx context.Context, i Incoming) {
 		return
 	}
 	if m.IsControl {
-		in.request(ctx, i, m)
-		return
+		err = in.request(ctx, i, m)
+	} else {
+		err = in.submit(m, i.Channel, nil)
 	}
-	if err := in.submit(m, i.Channel, nil); err != nil {
+	if err != nil {
 		in.reject(i, err)
 	}
 }
@@ -129,8 +130,7 @@ func (in *intake) take(ctx context.Context, m *message.Message, watch chan<- dis
 		return in.submit(m, "", watch)
 	}
 	m.ReplyTo = ""
-	in.request(ctx, Incoming{Access: control.FullAccess}, m)
-	return nil
+	return in.request(ctx, Incoming{Access: control.FullAccess}, m)
 }
 
 // later sends a reply that may have to wait for the end of a task. When no task
@@ -154,6 +154,13 @@ func (in *intake) awaitReplies(ctx context.Context) error {
 	in.ending.Unlock()
 	in.waiters.Wait()
 	return nil
+}
+
+// chunkStats counts the messages that came in parts.
+func (in *intake) chunkStats() message.ChunkStats {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.assembler.Stats()
 }
 
 // chunks shows the messages that came in parts.

@@ -11,8 +11,10 @@ import (
 	"dispatcherd/workers/supervisor"
 )
 
-// measureBound is how long the supervisor may take to measure the workers.
-const measureBound = 5 * time.Second
+// measureBound is how long the supervisor may take to measure the workers. Over Postgres
+// that holds up what the listener brings next: with roomBound it is less than the
+// listener's bound to stop. It is also less than dispatcherctl waits for a reply.
+const measureBound = 1500 * time.Millisecond
 
 // liveObjects is what the heap holds, counted by the runtime.
 const liveObjects = "/gc/heap/objects:objects"

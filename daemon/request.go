@@ -6,33 +6,38 @@ import (
 
 	"dispatcherd/control"
 	"dispatcherd/control/commands"
+	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
 )
 
 // request takes a control request in, and carries it out now or when its delay is over.
-func (in *intake) request(ctx context.Context, i Incoming, m *message.Message) {
+func (in *intake) request(ctx context.Context, i Incoming, m *message.Message) error {
 	n := in.received.Add(1) - 1
-	if !i.Access.Permits(m.Control) {
+	switch {
+	case !i.Access.Permits(m.Control):
 		in.refuse(ctx, i, m)
-		return
-	}
-	if m.Delay > 0 {
-		in.delay(ctx, i, m, n)
-		return
+		return nil
+	case m.Delay > 0:
+		return in.delay(ctx, i, m, n)
 	}
 	answer := in.answer(ctx, i, m)
 	if m.ReplyTo == "" {
-		return
+		return nil
 	}
 	in.reply(ctx, i, m, answer)
-	if answer.Ended == nil {
-		return
+	if answer.Ended != nil {
+		in.awaitEnd(ctx, i, m, answer.Ended)
 	}
+	return nil
+}
+
+// awaitEnd sends the second reply, once the task has ended that was submitted.
+func (in *intake) awaitEnd(ctx context.Context, i Incoming, m *message.Message, ended <-chan dispatch.Ended) {
 	release := i.Hold()
 	in.later(func() {
 		defer release()
 		select {
-		case e := <-answer.Ended:
+		case e := <-ended:
 			in.reply(ctx, i, m, commands.Answer{Reply: commands.Ended(e)})
 		case <-ctx.Done():
 		}
@@ -52,9 +57,9 @@ func (in *intake) refuse(ctx context.Context, i Incoming, m *message.Message) {
 }
 
 // delay holds a request until its time has come. Nobody waits for its reply by then.
-func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n uint64) {
+func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n uint64) error {
 	in.label(m, i.Channel, n)
-	err := in.dispatcher.Delay(m, func() {
+	return in.dispatcher.Delay(m, func() {
 		in.later(func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlBound)
 			defer cancel()
@@ -64,9 +69,6 @@ func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n u
 			}
 		})
 	})
-	if err != nil {
-		in.reject(i, err)
-	}
 }
 
 // answer carries out a request. Why one failed is logged if its sender will not hear it.

@@ -1,8 +1,11 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +13,7 @@ import (
 
 	"dispatcherd/control"
 	"dispatcherd/control/commands"
+	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
 )
 
@@ -167,6 +171,24 @@ func TestRequestFromInsideIsCarriedOut(t *testing.T) {
 	}
 	if err := d.Submit(t.Context(), m); err != nil || len(d.bodies()) != 0 || d.controls.Load() != 1 {
 		t.Errorf("Submit = %v, left are %q and %d control requests were counted", err, d.bodies(), d.controls.Load())
+	}
+}
+
+func TestDelayedRequestFromInsideThatIsNotTakenIsAnError(t *testing.T) {
+	t.Parallel()
+	d := dispatch.New(busyRunner{}, slog.New(slog.DiscardHandler))
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := d.Run(ended); err != nil {
+		t.Fatal(err)
+	}
+	in := newIntake("node", 0, d, slog.New(slog.DiscardHandler))
+	m, err := message.Parse([]byte(`{"control": "cancel", "delay": 5}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Submit(t.Context(), m); !errors.Is(err, dispatch.ErrEnded) {
+		t.Errorf("Submit = %v, want %v", err, dispatch.ErrEnded)
 	}
 }
 

@@ -128,11 +128,7 @@ func (s *service) rejected() uint64 {
 func (s *service) figures() metrics.Sources {
 	return metrics.Sources{
 		Received: s.intake.received.Load, Controls: s.intake.controls.Load, Rejected: s.rejected,
-		Pool: s.pool.Stats, Workers: s.pool.Workers, Postgres: s.postgres,
-		Chunks: func() message.ChunkStats {
-			stats, _ := s.intake.chunks()
-			return stats
-		},
+		Pool: s.pool.Stats, Workers: s.pool.Workers, Postgres: s.postgres, Chunks: s.intake.chunkStats,
 		Tasks:   func() (dispatch.Stats, error) { return within(scrapeBound, s.dispatcher.Stats) },
 		Timings: func() (dispatch.Timings, error) { return within(scrapeBound, s.dispatcher.Timings) },
 	}

@@ -68,7 +68,10 @@ func (c Config) Validate() error {
 func (c Config) PublishChannel(asked string) (string, error) {
 	switch {
 	case asked != "":
-		return asked, checkChannel(asked)
+		if err := checkChannel(asked); err != nil {
+			return "", fmt.Errorf("channel: %w", err)
+		}
+		return asked, nil
 	case c.DefaultPublishChannel != "":
 		return c.DefaultPublishChannel, nil
 	case len(c.Channels) == 1:

@@ -9,10 +9,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // checkTimeout bounds the self-check: a server that needs longer is taken for dead.
 const checkTimeout = 2 * time.Second
+
+// invalidPassword is the SQLSTATE of a password that is wrong, or missing.
+const invalidPassword = "28P01"
 
 // connect opens a connection. It parses the settings each time, so that a changed password file or
 // service file is heeded.
@@ -25,10 +29,16 @@ func connect(ctx context.Context, cfg Config) (*pgx.Conn, error) {
 		parsed.ConnectTimeout = cfg.ConnectTimeout
 	}
 	conn, err := pgx.ConnectConfig(ctx, parsed)
-	if open := openPassfile(cfg.Conninfo); err != nil && open != "" && parsed.Password == "" {
+	if err == nil || parsed.Password != "" {
+		return conn, err
+	}
+	if open := openPassfile(cfg.Conninfo); open != "" {
 		return nil, fmt.Errorf("%w; the password file %s is not used: nobody but its owner may read it (0600)", plain(err), open)
 	}
-	return conn, err
+	if refused := new(pgconn.PgError); errors.As(err, &refused) && refused.Code == invalidPassword {
+		return nil, fmt.Errorf("%w; no password was given: put it into conninfo, a password file or PGPASSWORD", plain(err))
+	}
+	return nil, err
 }
 
 // listen registers all channels and has the server confirm that.

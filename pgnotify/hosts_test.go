@@ -57,6 +57,22 @@ func TestNextHostIsTriedWhereTheFirstIsDead(t *testing.T) {
 	}
 }
 
+func TestAddressThatRefusesIsToldOnceAndShort(t *testing.T) {
+	t.Parallel()
+	dead, nowhere := deadPort(t), t.TempDir()
+	for conninfo, want := range map[string]string{
+		fmt.Sprintf("host=127.0.0.1 port=%d dbname=shop user=ada", dead): fmt.Sprintf("127.0.0.1:%d (127.0.0.1): connection refused", dead),
+		fmt.Sprintf("host=%s port=5432 dbname=shop user=ada", nowhere):   fmt.Sprintf("%s/.s.PGSQL.5432 (%[1]s): no such file or directory", nowhere),
+	} {
+		cfg := pgnotify.DefaultConfig()
+		cfg.Conninfo = conninfo
+		err := publisher(t, cfg).Publish(t.Context(), "jobs", "x")
+		if want = `publish on "jobs": connect to database "shop" as "ada": ` + want + " (is Postgres running there?)"; err == nil || err.Error() != want {
+			t.Errorf("Publish = %v, want %s", err, want)
+		}
+	}
+}
+
 func TestServerWithTheWantedAttributesIsChosen(t *testing.T) {
 	t.Parallel()
 	first, second := postgres.StartWith(t, postgres.Options{}), postgres.StartWith(t, postgres.Options{})

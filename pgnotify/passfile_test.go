@@ -10,6 +10,20 @@ import (
 	"dispatcherd/tests/postgres"
 )
 
+func TestPasswordThatNobodyGaveIsToldFromAWrongOne(t *testing.T) {
+	t.Parallel()
+	db := postgres.Shared(t).NewDatabase(t)
+	const hint = "; no password was given: put it into conninfo, a password file or PGPASSWORD"
+	for password, want := range map[string]bool{"": true, " password=wrong": false} {
+		cfg := pgnotify.DefaultConfig()
+		cfg.Conninfo = fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=%s passfile=''", db.Port(), db.Name) + password
+		err := publisher(t, cfg).Publish(t.Context(), "jobs", "x")
+		if err == nil || !strings.Contains(err.Error(), "28P01") || strings.HasSuffix(err.Error(), hint) != want {
+			t.Errorf("with %q: %v, want the hint: %v", password, err, want)
+		}
+	}
+}
+
 func TestPassfileIsUsedOnlyIfNobodyElseMayReadIt(t *testing.T) {
 	t.Parallel()
 	db := postgres.Shared(t).NewDatabase(t)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -15,12 +17,14 @@ func plain(err error) error {
 	if err == nil {
 		return nil
 	}
-	p := &plainError{text: err.Error()}
+	p := &plainError{text: oneLine(err.Error())}
 	var failed *pgconn.ConnectError
 	if errors.As(err, &failed) {
-		p.text = fmt.Sprintf("connect to database %q as %q: %v", failed.Config.Database, failed.Config.User, failed.Unwrap())
+		p.text = fmt.Sprintf("connect to database %q as %q: %s", failed.Config.Database, failed.Config.User, oneLine(failed.Unwrap().Error()))
+		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) {
+			p.text += " (is Postgres running there?)"
+		}
 	}
-	p.text = oneLine(p.text)
 	for _, end := range []error{context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, end) {
 			p.end = end
@@ -41,11 +45,15 @@ func (p *plainError) Error() string { return p.text }
 // Unwrap returns context.Canceled, context.DeadlineExceeded or nil.
 func (p *plainError) Unwrap() error { return p.end }
 
+// dialing is what stands between an address and what is wrong with it, with the address once more.
+var dialing = regexp.MustCompile(`dial error: dial [a-z]+ \S+: connect: `)
+
 // oneLine joins the lines of text. pgx gives one line for each address and each kind of TLS it
 // tried, often the same ones.
 func oneLine(text string) string {
 	var lines []string
 	seen := map[string]bool{}
+	text = dialing.ReplaceAllString(text, "")
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if line != "" && !seen[line] {

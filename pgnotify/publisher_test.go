@@ -41,7 +41,7 @@ func TestWhatPostgresWouldRefuseIsNotSent(t *testing.T) {
 		{"payload with a zero byte", "jobs", "s\x00s", `publish on "jobs": the payload must be UTF-8 without a zero byte`},
 		{"payload not UTF-8", "jobs", "s\xff", `publish on "jobs": the payload must be UTF-8 without a zero byte`},
 		{"no channel", "", "s", "publish: no channel to publish on: name one, or set brokers.pg_notify.default_publish_channel"},
-		{"channel too long", strings.Repeat("é", 32), "s", "publish: must be a channel name of 1 to 63 bytes, got 64 bytes"},
+		{"channel too long", strings.Repeat("é", 32), "s", "publish: channel: must be a channel name of 1 to 63 bytes, got 64 bytes"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

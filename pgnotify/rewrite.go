@@ -34,10 +34,15 @@ func WithKeywords(conninfo string, keywords ...Keyword) (string, error) {
 	if !ok {
 		return "", errors.New("must be keyword=value pairs, a value with blanks in '...', or a postgres:// URL")
 	}
+	return joinPairs(replaced(pairs, keywords)), nil
+}
+
+// replaced returns pairs with keywords in the place of those of the same name.
+func replaced(pairs, keywords []Keyword) []Keyword {
 	pairs = slices.DeleteFunc(pairs, func(p Keyword) bool {
 		return slices.ContainsFunc(keywords, func(k Keyword) bool { return k.Name == p.Name })
 	})
-	return joinPairs(append(pairs, keywords...)), nil
+	return append(pairs, keywords...)
 }
 
 // WithoutPassword returns conninfo without its passwords; nothing of one that is
@@ -51,13 +56,11 @@ func WithoutPassword(conninfo string) string {
 		if u.User != nil {
 			u.User = url.User(u.User.Username())
 		}
-		query := u.Query()
-		for name := range query {
-			if IsPassword(name) {
-				query.Del(name)
-			}
+		query, ok := splitQuery(u.RawQuery)
+		if !ok {
+			return ""
 		}
-		u.RawQuery = encodeQuery(query)
+		u.RawQuery = joinQuery(slices.DeleteFunc(query, func(p Keyword) bool { return IsPassword(p.Name) }))
 		return u.String()
 	}
 	pairs, ok := splitPairs(conninfo)
@@ -74,18 +77,45 @@ func isURL(conninfo string) bool {
 func urlWith(conninfo string, keywords []Keyword) (string, error) {
 	u, err := url.Parse(conninfo)
 	if err != nil {
-		return "", errors.New("must be a whole postgres:// URL, with special characters percent-encoded")
+		return "", errURL
 	}
-	query := u.Query()
-	for _, k := range keywords {
-		query.Set(k.Name, k.Value)
+	query, ok := splitQuery(u.RawQuery)
+	if !ok {
+		return "", errURL
 	}
-	u.RawQuery = encodeQuery(query)
+	u.RawQuery = joinQuery(replaced(query, keywords))
 	return u.String(), nil
 }
 
-// encodeQuery writes a blank as libpq reads it, for which + is a plus.
-func encodeQuery(query url.Values) string { return strings.ReplaceAll(query.Encode(), "+", "%20") }
+var errURL = errors.New("must be a whole postgres:// URL, with special characters percent-encoded")
+
+// splitQuery reads what stands behind the question mark as libpq does, for which + is a
+// plus and ; no separator.
+func splitQuery(query string) (pairs []Keyword, ok bool) {
+	for part := range strings.SplitSeq(query, "&") {
+		if part == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		name, err1 := url.PathUnescape(name)
+		value, err2 := url.PathUnescape(value)
+		if err1 != nil || err2 != nil {
+			return nil, false
+		}
+		pairs = append(pairs, Keyword{name, value})
+	}
+	return pairs, true
+}
+
+// joinQuery writes what both libpq and Go read as it was, by keyword.
+func joinQuery(pairs []Keyword) string {
+	slices.SortStableFunc(pairs, func(a, b Keyword) int { return strings.Compare(a.Name, b.Name) })
+	texts := make([]string, len(pairs))
+	for i, p := range pairs {
+		texts[i] = url.PathEscape(p.Name) + "=" + strings.ReplaceAll(url.QueryEscape(p.Value), "+", "%20")
+	}
+	return strings.Join(texts, "&")
+}
 
 // splitPairs reads keyword=value pairs as libpq does: blanks around =, values in '...',
 // and \ before a letter that is meant as it is.

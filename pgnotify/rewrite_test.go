@@ -21,6 +21,7 @@ func TestKeywordsTakeThePlaceOfOthers(t *testing.T) {
 		{"host=x port='1' user=\\'", []Keyword{{"port", "5432"}}, `host=x user=\' port=5432`},
 		{"host=x", []Keyword{{"options", `-c "a\b'c"`}, {"user", ""}}, `host=x options='-c "a\\b\'c"' user=''`},
 		{"postgres://me:pw@h:1/db?sslmode=require", []Keyword{{"dbname", "other one"}}, "postgres://me:pw@h:1/db?dbname=other%20one&sslmode=require"},
+		{"postgres://h/db?application_name=a+b;c&port=1", []Keyword{{"port", "2"}}, "postgres://h/db?application_name=a%2Bb%3Bc&port=2"},
 		{"postgresql://h1:1,h2:2/db", []Keyword{{"sslmode", "disable"}}, "postgresql://h1:1,h2:2/db?sslmode=disable"},
 	} {
 		if got, err := WithKeywords(tt.conninfo, tt.keywords...); got != tt.want || err != nil {
@@ -38,6 +39,7 @@ func TestKeywordsThatCannotBe(t *testing.T) {
 		{"hunter2", Keyword{"host", "x"}},
 		{"password='hunter2", Keyword{"host", "x"}},
 		{"postgres://me:hunter2@h:x y/", Keyword{"host", "x"}},
+		{"postgres://me@h/?password=hunter2%", Keyword{"host", "x"}},
 		{"", Keyword{"password=hunter2 host", "x"}},
 		{"", Keyword{"password", "hunter2\x00"}},
 	} {
@@ -59,10 +61,13 @@ func TestPasswordsAreTakenOut(t *testing.T) {
 		"passfile=/etc/pg.pass host=x":      "passfile=/etc/pg.pass host=x",
 		"postgres://me:hunter2@h:1/db":      "postgres://me@h:1/db",
 		"postgres://me@h/db?password=hunter2&sslmode=require&sslpassword=hunter2": "postgres://me@h/db?sslmode=require",
-		"postgres://:hunter2@h/db":     "postgres://@h/db",
-		"host=x password='hunter2":     "",
-		"postgres://me:hunter2@h:x y/": "",
-		"hunter2":                      "",
+		"postgres://me@h/db?password=hunter2&sslkey=/a+b":                         "postgres://me@h/db?sslkey=%2Fa%2Bb",
+		"postgres://me@h/db?options=-c%20a=1;2&sslkey=/k":                         "postgres://me@h/db?options=-c%20a%3D1%3B2&sslkey=%2Fk",
+		"postgres://me@h/db?sslmode=%&password=hunter2":                           "",
+		"postgres://:hunter2@h/db":                                                "postgres://@h/db",
+		"host=x password='hunter2":                                                "",
+		"postgres://me:hunter2@h:x y/":                                            "",
+		"hunter2":                                                                 "",
 	} {
 		if got := WithoutPassword(conninfo); got != want {
 			t.Errorf("WithoutPassword(%q) = %q, want %q", conninfo, got, want)

@@ -29,6 +29,7 @@ func TestBoundTaskGetsTheBareResult(t *testing.T) {
 		{"alive", "null", []string{"result: {}"}},
 		{"running", `{"uuid": "bound"}`, []string{"worker-0:", "task: app.jobs.ask", "uuid: bound"}},
 		{"running", "{}", []string{"worker-0:", "task: app.jobs.ask"}},
+		{"running", `{"args": [NaN, -Infinity]}`, []string{"result: {}"}},
 		{"nonsense", "null", []string{"error: No control method nonsense"}},
 		{"__class__", "null", []string{"error: No control method __class__"}},
 		{"running", "[1]", []string{"Failed to run control task: control_data must be an object"}},
@@ -49,8 +50,8 @@ func TestBoundTaskGetsTheBareResult(t *testing.T) {
 	d.ended(`"from a task"`)
 	after, _ := d.ask("main")["control_count"].(float64)
 	// Each task was submitted by a request and has made one; the second main counts, too.
-	if after-before != 2*9+1 {
-		t.Errorf("control_count has grown by %v, want %d", after-before, 2*9+1)
+	if after-before != 2*10+1 {
+		t.Errorf("control_count has grown by %v, want %d", after-before, 2*10+1)
 	}
 }
 

@@ -105,6 +105,25 @@ func TestExamplesOfTheControlDocumentAreTrue(t *testing.T) {
 	}
 }
 
+// The request at the top is one, and so is what a program makes of it.
+func TestRequestsOfTheControlDocumentAreAnswered(t *testing.T) {
+	t.Parallel()
+	d := start(t, config(t, withOriginal(t), ""))
+	const document = "docs/control.md"
+	c := d.connect()
+	for _, request := range codeBlocks(t, document, "json") {
+		c.send(strings.TrimSpace(request))
+		c.expect(`{"node_id": "test"}`)
+	}
+	o := original{t, "socket", map[string]any{"socket": map[string]any{"socket_path": d.socket}}}
+	for _, program := range codeBlocks(t, document, "python") {
+		asking := strings.Replace(strings.TrimSpace(program), "control.control_with_reply(", "answer(control.control_with_reply(", 1) + ")"
+		if got := encode(t, o.ask(t, asking)); got != `[{"node_id":"test"}]` {
+			t.Errorf("the program of %s gets %s", document, got)
+		}
+	}
+}
+
 // The table of docs/control.md says who may ask for what over Postgres.
 func TestControlDocumentSaysWhatReadPermits(t *testing.T) {
 	t.Parallel()

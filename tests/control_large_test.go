@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -26,12 +27,15 @@ func TestControlRequestOf10MBIsAnsweredAndItsMemoryGivenBack(t *testing.T) {
 	t.Parallel()
 	d := start(t, config(t, "", ""))
 	request := largeRequest(t)
+	asked := 0
 	ask := func() {
+		asked++
+		id := fmt.Sprintf("large-%d", asked) // under one id it would be the same message again, which is one
 		c := d.connect()
 		const size = 500_000
 		for index, total := 0, (len(request)+size-1)/size; index < total; index++ {
 			part := request[index*size : min(len(request), (index+1)*size)]
-			c.send(encode(t, map[string]any{"__dispatcherd_chunk__": "v1", "message_id": "large", "index": index, "total": total, "payload": part}))
+			c.send(encode(t, map[string]any{"__dispatcherd_chunk__": "v1", "message_id": id, "index": index, "total": total, "payload": part}))
 		}
 		c.expect(`{"node_id": "test"}`)
 	}

@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,8 +28,9 @@ func TestLogLevelIsChangedWhileTheDaemonRuns(t *testing.T) {
 			t.Errorf("set_log_level over %s (-want +got):\n%s", o.name, diff)
 		}
 		d.task("app.tasks.shout", "--arg", quoted("below the level over "+o.name))
-		if a := d.ctl("set_log_level", "--level", "NOTSET"); !strings.Contains(a.stdout, "previous_level: WARNING") || a.code != 0 {
-			t.Errorf("NOTSET was answered %s%s", a.stdout, a.stderr)
+		back := map[string]any{"logger": "dispatcherd", "level": "NOTSET", "previous_level": "WARNING", "node_id": "test"}
+		if diff := cmp.Diff(back, o.control(t, "set_log_level", map[string]any{"level": "NOTSET"})); diff != "" {
+			t.Errorf("NOTSET over %s (-want +got):\n%s", o.name, diff)
 		}
 		d.task("app.tasks.shout", "--arg", quoted("above the level over "+o.name))
 		d.waitLog("above the level over " + o.name)

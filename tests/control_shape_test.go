@@ -151,6 +151,9 @@ func TestAioTasksOfTheOriginalsControl(t *testing.T) {
 			t.Errorf("over %s, a limit that is no number is answered %v, want %s", o.name, replies[2], want)
 		}
 	}
+	if all := start(t, config(t, "", "", withMetrics)).ask("aio_tasks"); all["metrics_server"] == nil {
+		t.Errorf("there is no metrics_server among %v", slices.Sorted(maps.Keys(all)))
+	}
 }
 
 func TestChunksShowsWhatIsNotComplete(t *testing.T) {

@@ -77,6 +77,73 @@ func TestFilesThatDocumentsNameAreThere(t *testing.T) {
 	}
 }
 
+// sources is the text of the programs and of the Python that they bring, tests aside.
+func sources(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, dir := range []string{"cmd", "control", "daemon", "pgnotify", "workers"} {
+		err := filepath.WalkDir(filepath.Join("..", dir), func(path string, e os.DirEntry, err error) error {
+			if err != nil || e.IsDir() || strings.Contains(path, "test") || !strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, ".py") {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			all.Write(text)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all.String()
+}
+
+// What stands between the places that differ is in the code, word by word; what Postgres says is its own.
+func TestTroubleshootingDocumentNamesWhatTheProgramsSay(t *testing.T) {
+	t.Parallel()
+	code, found := sources(t), 0
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (.*) \\|$").FindAllStringSubmatch(readDocument(t, "docs/troubleshooting.md"), -1) {
+		found++
+		if strings.HasPrefix(m[2], "Postgres' own words") {
+			continue
+		}
+		for _, part := range strings.Split(m[1], "…") {
+			if part = strings.TrimSpace(part); !strings.Contains(code, part) {
+				t.Errorf("docs/troubleshooting.md: nothing says %q", part)
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d messages were found", found)
+	}
+}
+
+func TestDocumentsThatAreLinkedAreThere(t *testing.T) {
+	t.Parallel()
+	link, found := regexp.MustCompile(`\]\(([a-zA-Z_./-]+)(?:#[a-z0-9_-]+)?\)`), 0
+	for _, document := range documents(t) {
+		for _, m := range link.FindAllStringSubmatch(readDocument(t, document), -1) {
+			found++
+			if _, err := os.Stat(filepath.Join("..", filepath.Dir(document), m[1])); err != nil {
+				t.Errorf("%s links to %s, which is not there", document, m[1])
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d links were found", found)
+	}
+}
+
+func TestEveryDocumentIsInTheREADME(t *testing.T) {
+	t.Parallel()
+	readme := readDocument(t, "README.md")
+	_, list, _ := strings.Cut(readme, "## Documents")
+	for _, document := range documents(t)[1:] {
+		if n := strings.Count(list, "["+document+"]("+document+")"); n != 1 {
+			t.Errorf("the README's list of documents names %s %d times", document, n)
+		}
+	}
+}
+
 func TestLinksToHeadingsLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([a-zA-Z_./-]*\.md)#([a-z0-9-]+)\)`)

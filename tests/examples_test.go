@@ -120,6 +120,8 @@ func TestExamplesOfTasks(t *testing.T) {
 		"[brokers.socket]\npath = 'd.sock'\n[pool]\nmax_workers = 1\ncancel_grace = '1s'\n")
 	for _, b := range blocks {
 		if b.language == "console" {
+			// The worker of the block before it may have been killed there.
+			waitFor(t, "a worker that is ready", func() bool { return d.figure("pool", "ready") == 1 })
 			d.runConsole(document, b)
 		}
 	}

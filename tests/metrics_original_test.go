@@ -217,6 +217,7 @@ service:
   metrics_kwargs: {host: 127.0.0.1, port: %d}
 brokers:
   socket: {socket_path: d.sock}
+producers: {ControlProducer: null}
 `, taken.Addr().(*net.TCPAddr).Port), nil)
 	lines := d.log.all("metrics are not served")
 	if len(lines) != 1 || !strings.Contains(lines[0], "level=ERROR") || !strings.Contains(lines[0], taken.Addr().String()+": bind: address already in use") {

@@ -19,7 +19,7 @@ func shown(t *testing.T, command string) string {
 
 // withoutVarying is a table without what differs each time: numbers of processes, times, widths.
 func withoutVarying(table string) string {
-	table = regexp.MustCompile(`\d+(\.\d+)?(µs|ms|s)|-\d+ +\d+`).ReplaceAllString(table, "N")
+	table = regexp.MustCompile(`\d+(\.\d+)?(µs|ms|s)|worker-\d+ +\d+`).ReplaceAllString(table, "N")
 	return regexp.MustCompile(` +`).ReplaceAllString(table, " ")
 }
 

@@ -67,12 +67,26 @@ setup(config={
     "producers": {"ControlProducer": None},
     "worker": {"worker_cls": "app.worker.Worker", "worker_kwargs": {"password": "hunter2"}},
 })
-dispatcherd.run_service()
-sys.exit("run_service came back")
 `
 
-// startService starts the daemon through run_service.
-func startService(t *testing.T, interpreter string) *daemon {
+// becomes is the end of a service without threads, beside is that of one with a thread.
+const (
+	becomes = `dispatcherd.run_service()
+sys.exit("run_service came back")
+`
+	beside = `import threading
+ended = threading.Event()
+threading.Thread(target=ended.wait).start()
+try:
+    dispatcherd.run_service()
+    print("run_service came back", file=sys.stderr)
+finally:
+    ended.set()
+`
+)
+
+// startService starts the daemon through run_service, as the end of the program calls it.
+func startService(t *testing.T, interpreter, end string) *daemon {
 	t.Helper()
 	d := prepare(t, "")
 	path, err := exec.LookPath(interpreter)
@@ -80,7 +94,7 @@ func startService(t *testing.T, interpreter string) *daemon {
 		t.Fatal(err)
 	}
 	d.program = d.file("serve")
-	if err := os.WriteFile(d.program, fmt.Appendf(nil, serve, path, d.socket), 0o700); err != nil {
+	if err := os.WriteFile(d.program, fmt.Appendf(nil, serve+end, path, d.socket), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	d.run(append(ourLibrary(t), "APP_HOOKS="+d.file("hooks"))...)
@@ -94,7 +108,7 @@ func startService(t *testing.T, interpreter string) *daemon {
 
 func TestRunServiceBecomesTheDaemon(t *testing.T) {
 	t.Parallel()
-	d := startService(t, "python3")
+	d := startService(t, "python3", becomes)
 	if pid := d.figure("main", "pid"); pid != d.pid() {
 		t.Errorf("the daemon is process %d, want the one that called run_service, %d", pid, d.pid())
 	}
@@ -117,9 +131,23 @@ func TestRunServiceBecomesTheDaemon(t *testing.T) {
 	}
 }
 
+func TestRunServiceReturnsToAProcessThatHasThreads(t *testing.T) {
+	t.Parallel()
+	d := startService(t, "python3", beside)
+	if pid := d.figure("main", "pid"); pid == d.pid() {
+		t.Errorf("the daemon is the process %d that called run_service, whose thread is lost", pid)
+	}
+	if a := d.task("app.tasks.add", "--arg", "1", "--arg", "2"); !strings.Contains(a.stdout, "result: 3") {
+		t.Errorf("a task of the project answered\n%s%s", a.stdout, a.stderr)
+	}
+	d.stop()
+	d.waitLog("dispatcherd has stopped")
+	d.waitLog("run_service came back")
+}
+
 func TestWorkersOfRunServiceHaveItsPython(t *testing.T) {
 	t.Parallel()
-	d := startService(t, virtual(t))
+	d := startService(t, virtual(t), becomes)
 	for _, pid := range d.workerPIDs() {
 		argv, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 		if err != nil || !strings.HasPrefix(string(argv), virtual(t)+"\x00") {
@@ -134,7 +162,7 @@ func TestWorkersOfRunServiceHaveItsPython(t *testing.T) {
 
 func TestTaskPublishesWithTheSettingsOfTheService(t *testing.T) {
 	t.Parallel()
-	d := startService(t, "python3")
+	d := startService(t, "python3", becomes)
 	path := d.file("second")
 	d.task("app.chain.first", "--arg", quoted(path))
 	if lines := waitFile(t, path, 1); len(lines[0]) != 36 {

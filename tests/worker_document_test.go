@@ -32,7 +32,7 @@ func TestExamplesOfWorkerClassesDoWhatTheDocumentSays(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "hooks.py"), []byte(modules[0]), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := start(t, config(t, fmt.Sprintf("%s\nenv = { PYTHONPATH = %q }", keys[0], dir), "max_workers = 1"))
+	d := start(t, config(t, fmt.Sprintf("%s\nenv = { PYTHONPATH = %q }", strings.TrimPrefix(keys[0], "[worker]\n"), dir), "max_workers = 1"))
 	d.task("hooks.first", "--arg", `"Ada"`, "--uuid", "u-1")
 	d.stop()
 	var got strings.Builder

@@ -179,6 +179,7 @@ func TestOwnSectionTightensAFileOfTheOriginal(t *testing.T) {
 	t.Parallel()
 	d := startYAML(t, `version: 2
 brokers: {socket: {socket_path: d.sock}}
+producers: {ControlProducer: {}}
 dispatcherd: {worker: {tasks: registered, preload: [app.tasks]}}
 `, nil)
 	for task, outcome := range map[string]string{"lambda: 1": "failed", "app.tasks.nothing": "succeeded"} {

@@ -26,7 +26,8 @@ type Config struct {
 	// idle. 0 turns it off. Default 4h.
 	WorkerMaxLifetime time.Duration `toml:"worker_max_lifetime"`
 	// CancelGrace is how long a task may go on after a cancel or timeout signal
-	// before its worker is killed. Default 10s.
+	// before its worker is killed, and a worker for leaving, if it is more than
+	// leaveBound. Default 10s.
 	CancelGrace time.Duration `toml:"cancel_grace"`
 	// ShutdownGrace is how long running tasks may finish when the service
 	// stops, before they are cancelled. Default 30s.

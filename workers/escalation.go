@@ -7,7 +7,8 @@ const (
 	// hello; the imports of a large project are in it.
 	startBound = 2 * time.Minute
 	// leaveBound is how long a worker that leaves may take until its process
-	// has ended, before it is killed.
+	// has ended, before it is killed; unless the pool drains, the grace of a
+	// cancelled task if that is longer.
 	leaveBound = 10 * time.Second
 	// killBound is how long a killed process may take to be reported as gone
 	// before the pool gives it up.
@@ -107,9 +108,14 @@ func (p *Pool) stopLocked(w *worker, now time.Time) action {
 // leaveLocked notes that w takes no further task and is about to end.
 func (p *Pool) leaveLocked(w *worker, now time.Time) {
 	p.moveLocked(w, Stopping)
-	if !w.killed {
-		p.dueLocked(w, now.Add(leaveBound))
+	if w.killed {
+		return
 	}
+	bound := leaveBound
+	if !p.draining { // what the project does on_shutdown may take its time
+		bound = max(bound, p.cfg.CancelGrace)
+	}
+	p.dueLocked(w, now.Add(bound))
 }
 
 // killLocked ends the worker's process and all that it started. A task that it

@@ -219,6 +219,32 @@ func TestWorkerThatSaysItLeavesAndStaysIsKilled(t *testing.T) {
 	})
 }
 
+func TestWorkerThatLeavesHasTheGraceOfATask(t *testing.T) {
+	cfg := pool(1, 1)
+	cfg.CancelGrace = 2 * workers.LeaveBound
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, cfg, habits{})
+		b.proc(0).leave()
+		b.pass(cfg.CancelGrace - 1)
+		b.wantHeard(0)
+		b.pass(1)
+		b.wantHeard(0, "kill")
+	})
+}
+
+func TestWorkerThatLeavesInADrainHasNoMoreThanTheBound(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		cfg := pool(1, 1)
+		cfg.CancelGrace = 2 * workers.LeaveBound
+		b := newBench(t, cfg, habits{deaf: true})
+		b.cancel()
+		b.pass(workers.LeaveBound - 1)
+		b.wantHeard(0, "stop")
+		b.pass(1)
+		b.wantHeard(0, "stop", "kill")
+	})
+}
+
 func TestWorkerThatLeavesAgainAndAgainIsKilledInTime(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, pool(1, 1), habits{})

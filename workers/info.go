@@ -20,6 +20,22 @@ type Info struct {
 	Exit        string    // how its process ended, and why if it has said so; "" while that lives
 }
 
+// Status is the original's word for the state. It has none for a busy worker, which is a
+// ready one that has a task. A worker is "spawned" until its process exists; it is never
+// "initialized", since it is started as soon as it is wanted.
+func (i Info) Status() string {
+	switch {
+	case i.State == Starting && i.PID == 0:
+		return "spawned"
+	case i.State == Busy:
+		return string(Ready)
+	case i.State == Stopping && i.Left:
+		return "exited"
+	default:
+		return string(i.State)
+	}
+}
+
 // Counts only ever grow.
 type Counts struct {
 	Started, FailedStarts, Retired, Killed       int

@@ -223,6 +223,8 @@ func (p *Pool) exited(w *worker, r Report) {
 	state := w.state
 	end, exit := w.end(r)
 	switch {
+	case state == Starting && w.reason == "":
+		do = p.failedStartLocked(w, "it ended before it was ready: "+exit, now)
 	case w.useless(now):
 		do = p.failedStartLocked(w, exit, now)
 	case w.crashed(r) && !p.draining:

@@ -40,7 +40,7 @@ func (u *usage) needed(n int, now time.Time) {
 // something changes. Those that run or are to run a task are needed, and the reserve
 // beyond them is kept.
 func (u *usage) surplus(cfg Config, l load, now time.Time) (n int, again time.Time) {
-	least := max(cfg.MinWorkers, l.busy+l.waiting+cfg.ScaledownReserve)
+	least := max(cfg.MinWorkers, l.busy+l.waiting+min(cfg.ScaledownReserve, l.usable))
 	for size := l.usable; size > least; size-- {
 		if size >= len(u.last) {
 			u.needed(size, now)

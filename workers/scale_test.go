@@ -1,6 +1,7 @@
 package workers
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -57,6 +58,7 @@ func TestSurplus(t *testing.T) {
 		{"down to the size that was needed", 0, 0, []time.Time{{}, ago(20), ago(5), ago(20), ago(20)}, load{usable: 4}, 2, now.Add(10 * time.Second)},
 		{"down to what runs", 0, 0, []time.Time{{}, ago(20), ago(20), ago(20)}, load{busy: 1, waiting: 1, usable: 3}, 1, time.Time{}},
 		{"down to the reserve", 0, 2, []time.Time{{}, ago(20), ago(20), ago(20), ago(20)}, load{usable: 4}, 2, time.Time{}},
+		{"a reserve without bounds", 0, math.MaxInt, []time.Time{{}, ago(20), ago(20)}, load{busy: 1, usable: 2}, 0, time.Time{}},
 		{"down to the reserve beyond what runs and waits", 0, 1, []time.Time{{}, ago(20), ago(20), ago(20), ago(20)}, load{busy: 1, waiting: 1, usable: 4}, 1, time.Time{}},
 		{"the reserve is within the minimum", 3, 1, []time.Time{{}, ago(20), ago(20), ago(20), ago(20)}, load{busy: 1, usable: 4}, 1, time.Time{}},
 		{"the reserve is more than there are", 0, 9, []time.Time{{}, ago(20), ago(20)}, load{usable: 2}, 0, time.Time{}},

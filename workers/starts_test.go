@@ -72,8 +72,8 @@ func TestEndOfAWorkerThatWasOfNoUseIsAFailedStart(t *testing.T) {
 		end    func(p *fakeProcess)
 		err    string
 	}{
-		{"before its hello", true, func(p *fakeProcess) { p.exit("exit code 1", false) }, "exit code 1"},
-		{"in order before its hello", true, func(p *fakeProcess) { p.exit("exit code 0", true) }, "exit code 0"},
+		{"before its hello", true, func(p *fakeProcess) { p.exit("exit code 1", false) }, "it ended before it was ready: exit code 1"},
+		{"in order before its hello", true, func(p *fakeProcess) { p.exit("exit code 0", true) }, "it ended before it was ready: exit code 0"},
 		{"leaving before its hello", true, func(p *fakeProcess) { p.leave(); p.exit("exit code 0", true) }, "it left while it was starting and had run no task"},
 		{"leaving while idle", false, func(p *fakeProcess) { p.leave(); p.exit("exit code 0", true) }, "it left while it was ready and had run no task"},
 		{"leaving with a reason", true, func(p *fakeProcess) {

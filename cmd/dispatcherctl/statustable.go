@@ -31,6 +31,7 @@ func writeStatus(out io.Writer, status map[string]any) {
 	take("producers", c.producerRows)
 	take("aio_tasks", func(all map[string]any) { c.row("goroutines", fmt.Sprint(len(all))) })
 	take("chunks", c.chunkRows)
+	take("metrics", c.metricsRow)
 	if notes, ok := rest["notes"].([]any); ok {
 		delete(rest, "notes")
 		for _, note := range notes {
@@ -85,7 +86,9 @@ func (c columns) supervisorRows(supervisor map[string]any) {
 		cell(supervisor["pid"]), cell(supervisor["isolation"]), cell(supervisor["restarts"])))
 	c.row("fork server", cell(supervisor["fork_server"]))
 	c.row("cgroup tree", cell(supervisor["tree"]))
-	c.row("supervisor error", cell(supervisor["last_error"]))
+	if text, _ := supervisor["last_error"].(string); text != "" {
+		c.row("supervisor error", printable(text))
+	}
 }
 
 func (c columns) producerRows(producers map[string]any) {
@@ -108,6 +111,20 @@ func (c columns) chunkRows(chunks map[string]any) {
 	status, _ := chunks["status"].(map[string]any)
 	if received, _ := number(status["total_chunks_received"]); received > 0 {
 		c.row("chunks", fmt.Sprintf("%s received, %s messages not complete", cell(status["total_chunks_received"]), cell(status["active_messages"])))
+	}
+}
+
+// metricsRow says where the page for Prometheus is; the command metrics has the details.
+func (c columns) metricsRow(metrics map[string]any) {
+	page, _ := metrics["status"].(map[string]any)
+	server, _ := page["http_server"].(map[string]any)
+	switch {
+	case metrics["enabled"] != true:
+		c.row("metrics", "off")
+	case page["ready"] != true:
+		c.row("metrics", "NOT SERVED")
+	default:
+		c.row("metrics", fmt.Sprintf("on %s port %s, served %s times", cell(page["host"]), cell(page["port"]), cell(server["metrics_requests_served"])))
 	}
 }
 

@@ -97,7 +97,8 @@ func TestStatusOfADaemonInTrouble(t *testing.T) {
 		"pool": {"failed_starts": 7, "killed": 1, "draining": true, "failures_in_a_row": 7, "last_error": "no such file", "crash_loop": true},
 		"workers": {"worker-3": {"status": "ready"}, "worker-2": {"status": "error"}, "worker-1": {"status": "retired"}, "worker-0": {"status": "error"}},
 		"supervisor": {"connected": false, "pid": 0, "isolation": "", "tree": "", "restarts": 2, "fork_server": "", "last_error": "it ended"},
-		"producers": {"pg_notify-producer": {"connected": false, "last_error": ""}}}`))
+		"producers": {"pg_notify-producer": {"connected": false, "last_error": ""}},
+		"metrics": {"enabled": true, "status": {"ready": false}}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +113,7 @@ fork server         -
 cgroup tree         -
 supervisor error    it ended
 pg_notify-producer  NOT CONNECTED
+metrics             NOT SERVED
 `
 	if diff := cmp.Diff(want, tables("status", []any{value})); diff != "" {
 		t.Errorf("tables -want +got:\n%s", diff)

@@ -164,27 +164,6 @@ func TestWorkersHaveTheOriginalsShape(t *testing.T) {
 	}
 }
 
-func TestStatusOfAWorkerIsTheOriginalsWord(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		worker workers.Info
-		want   string
-	}{
-		{workers.Info{State: workers.Starting}, "spawned"},
-		{workers.Info{State: workers.Starting, PID: 100}, "starting"},
-		{workers.Info{State: workers.Ready, PID: 100}, "ready"},
-		{workers.Info{State: workers.Busy, PID: 100}, "ready"},
-		{workers.Info{State: workers.Stopping, PID: 100}, "stopping"},
-		{workers.Info{State: workers.Stopping, PID: 100, Left: true}, "exited"},
-		{workers.Info{State: workers.Retired, PID: 100, Left: true}, "retired"},
-		{workers.Info{State: workers.Errored}, "error"},
-	} {
-		if got := statusOf(tt.worker); got != tt.want {
-			t.Errorf("statusOf(%+v) = %q, want %q", tt.worker, got, tt.want)
-		}
-	}
-}
-
 func TestMainCountsAsTheOriginalDoes(t *testing.T) {
 	t.Parallel()
 	got := newTable(&fake{}).Do(t.Context(), "main", Call{}).Reply

@@ -7,14 +7,14 @@ import (
 	"sync"
 )
 
-// Level is a log level as Python's logging numbers them, in decimal and of any length.
-type Level string
+// pythonLevel is a log level as Python's logging numbers them, in decimal and of any length.
+type pythonLevel string
 
 // notSet is the level that the program was started with.
-const notSet Level = "0"
+const notSet pythonLevel = "0"
 
 // levelNames are Python's.
-var levelNames = map[string]Level{
+var levelNames = map[string]pythonLevel{
 	"CRITICAL": "50", "FATAL": "50", "ERROR": "40", "WARNING": "30", "WARN": "30",
 	"INFO": "20", "DEBUG": "10", "NOTSET": notSet,
 }
@@ -23,7 +23,7 @@ var levelNames = map[string]Level{
 const longestLevel = 4300
 
 // levelOfNumber reads a JSON number, which must be an integer.
-func levelOfNumber(text string) (Level, error) {
+func levelOfNumber(text string) (pythonLevel, error) {
 	_, err := strconv.ParseInt(text, 10, 64)
 	switch {
 	case len(text) > longestLevel, err != nil && !errors.Is(err, strconv.ErrRange):
@@ -31,12 +31,12 @@ func levelOfNumber(text string) (Level, error) {
 	case text == "-0":
 		return notSet, nil
 	}
-	return Level(text), nil
+	return pythonLevel(text), nil
 }
 
 // slog places the level among those of slog, which are 4 apart where Python's are 10:
 // 10 is debug, 20 info, 30 warn and 40 error.
-func (l Level) slog() slog.Level {
+func (l pythonLevel) slog() slog.Level {
 	n, _ := strconv.ParseInt(string(l), 10, 64) // out of range gives the farthest of its sign
 	const far = 10_000                          // beyond every level that is used
 	above := (max(-far, min(far, n)) - 20) * 4
@@ -47,7 +47,7 @@ func (l Level) slog() slog.Level {
 }
 
 // String is Python's name of the level.
-func (l Level) String() string {
+func (l pythonLevel) String() string {
 	switch l {
 	case "50":
 		return "CRITICAL"
@@ -72,7 +72,7 @@ type LogLevel struct {
 	log       *slog.Logger
 
 	mu  sync.Mutex // guards now and the order of changes of threshold
-	now Level
+	now pythonLevel
 }
 
 // NewLogLevel takes over the threshold of log. Until it is changed the level is NOTSET:
@@ -82,7 +82,7 @@ func NewLogLevel(threshold *slog.LevelVar, log *slog.Logger) *LogLevel {
 }
 
 // change sets the level and returns the one before.
-func (l *LogLevel) change(to Level) (previous Level) {
+func (l *LogLevel) change(to pythonLevel) (previous pythonLevel) {
 	l.mu.Lock()
 	previous, l.now = l.now, to
 	if to == notSet {

@@ -27,7 +27,7 @@ func setLogLevel(t *Table, _ context.Context, c Call) (Answer, error) {
 }
 
 // levelOf reads a level: an integer, or the name of one in any case.
-func levelOf(value any) (Level, error) {
+func levelOf(value any) (pythonLevel, error) {
 	switch v := value.(type) {
 	case message.Number:
 		return levelOfNumber(string(v))

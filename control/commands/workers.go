@@ -22,7 +22,7 @@ func describe(w workers.Info, now time.Time) map[string]any {
 	d := map[string]any{
 		"worker_id":         w.ID,
 		"pid":               nil,
-		"status":            statusOf(w),
+		"status":            w.Status(),
 		"finished_count":    w.Finished,
 		"current_task":      nil,
 		"current_task_uuid": nil,
@@ -42,20 +42,4 @@ func describe(w workers.Info, now time.Time) map[string]any {
 		}
 	}
 	return d
-}
-
-// statusOf is the original's word for a worker's state. It has none for a busy worker,
-// which is a ready one with a current_task. A worker is "spawned" until its process
-// exists; it is never "initialized", since it is started as soon as it is wanted.
-func statusOf(w workers.Info) string {
-	switch {
-	case w.State == workers.Starting && w.PID == 0:
-		return "spawned"
-	case w.State == workers.Busy:
-		return string(workers.Ready)
-	case w.State == workers.Stopping && w.Left:
-		return "exited"
-	default:
-		return string(w.State)
-	}
 }

@@ -31,7 +31,7 @@ const maxNodeIDBytes = 253
 
 // Config is everything that the service can be told.
 type Config struct {
-	// File is where it came from; empty for Default.
+	// File is where it came from.
 	File string
 	// Version is the version of the file's format: 2.
 	Version int
@@ -74,14 +74,6 @@ type Config struct {
 	Supervisor supervisor.ClientConfig
 }
 
-// Default returns the configuration of an empty file, which is not yet one that
-// a service can use: it has no broker.
-func Default() Config {
-	c := newDocument().config(outline{})
-	c.Version = formatVersion
-	return c
-}
-
 // Validate reports every value that cannot be used, a line each.
 func (c Config) Validate() error {
 	errs := []error{c.checkVersion(), c.checkNodeID(), c.checkChunkTimeout(), c.Pool.Validate(), c.Worker.Validate()}
@@ -122,6 +114,15 @@ func (c Config) checkChunkTimeout() error {
 		return nil
 	}
 	return fmt.Errorf("chunk_message_timeout: must be 0s or more, got %v", c.ChunkMessageTimeout)
+}
+
+// checkSpec refuses what the supervisor would not take at the start. Settings must be there.
+func (c Config) checkSpec() error {
+	err := c.Worker.Spec(0, c.Pool.CancelGrace, c.Pool.ShutdownGrace).Check()
+	if err != nil {
+		return fmt.Errorf("worker: must be shorter, with the rest of a YAML file, which workers get as well: %w", err)
+	}
+	return nil
 }
 
 // checkInput refuses a service that would wait for ever: nothing brings tasks

@@ -21,11 +21,10 @@ func Convert(path string) (string, error) {
 	if !isYAML(path, text) {
 		return "", Problems{{File: path, Want: "must be YAML of the Python original, and is TOML already"}}
 	}
-	c, problems := parseYAML(path, text)
+	c, t, problems := parseYAML(path, text)
 	if len(problems) > 0 {
 		return "", problems.sorted()
 	}
-	t := original.Translate(text)
 	if problems = nulls(path, t); len(problems) > 0 {
 		return "", problems.sorted()
 	}
@@ -68,11 +67,11 @@ func nulls(file string, t *original.Translation) (found Problems) {
 			found = append(found, Problem{File: file, Line: nearestPlace(t.Places, key).Line, Key: key, Want: "is null, which TOML does not have; leave it out, or keep the YAML"})
 		case []any:
 			for i, item := range v {
-				look(element(key, i), item)
+				look(original.Element(key, i), item)
 			}
 		case map[string]any:
 			for name, item := range v {
-				look(join(key, name), item)
+				look(original.Join(key, name), item)
 			}
 		}
 	}
@@ -81,7 +80,7 @@ func nulls(file string, t *original.Translation) (found Problems) {
 }
 
 func nearestPlace(places map[string]original.Place, key string) original.Place {
-	for ; key != ""; key = parent(key) {
+	for ; key != ""; key = original.Parent(key) {
 		if p, ok := places[key]; ok {
 			return p
 		}

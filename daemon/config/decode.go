@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"dispatcherd/daemon/config/original"
 )
 
 // maxShownBytes bounds how much of a wrong text is shown.
@@ -40,7 +42,7 @@ func (d *decoder) table(table string, values map[string]any, to reflect.Value) {
 	fields := fieldsOf(to.Type())
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if f, ok := fields[name]; ok {
-			d.value(join(table, name), values[name], to.FieldByIndex(f.Index))
+			d.value(original.Join(table, name), values[name], to.FieldByIndex(f.Index))
 		} else {
 			d.unknown(table, name, to.Type())
 		}
@@ -48,7 +50,7 @@ func (d *decoder) table(table string, values map[string]any, to reflect.Value) {
 }
 
 func (d *decoder) unknown(table, name string, section reflect.Type) {
-	key := join(table, name)
+	key := original.Join(table, name)
 	if meant, ok := suggestion(table, name, section); ok {
 		d.add(key, fmt.Sprintf("unknown key; did you mean %s?", meant), "")
 		return
@@ -155,7 +157,7 @@ func (d *decoder) array(key string, value any, to reflect.Value) {
 	}
 	to.Set(reflect.MakeSlice(to.Type(), from.Len(), from.Len()))
 	for i := range from.Len() {
-		d.value(element(key, i), from.Index(i).Interface(), to.Index(i))
+		d.value(original.Element(key, i), from.Index(i).Interface(), to.Index(i))
 	}
 }
 
@@ -168,7 +170,7 @@ func (d *decoder) mapping(key string, value any, to reflect.Value) {
 	to.Set(reflect.MakeMapWithSize(to.Type(), len(from)))
 	for _, name := range slices.Sorted(maps.Keys(from)) {
 		v := reflect.New(to.Type().Elem()).Elem()
-		d.value(join(key, name), from[name], v)
+		d.value(original.Join(key, name), from[name], v)
 		to.SetMapIndex(reflect.ValueOf(name), v)
 	}
 }

@@ -1,8 +1,7 @@
 package config
 
 // Load reads the file, TOML or the YAML of the Python original, and fills in the
-// defaults. Its error is a Problems with
-// everything that is wrong, not only the first.
+// defaults. Its error is a Problems with everything that is wrong, not only the first.
 func Load(path string) (*Config, error) {
 	text, problem := read(path)
 	if problem != nil {
@@ -20,7 +19,8 @@ func Load(path string) (*Config, error) {
 // there is only what that is due to.
 func parse(path string, text []byte) (*Config, Problems) {
 	if isYAML(path, text) {
-		return parseYAML(path, text)
+		c, _, problems := parseYAML(path, text)
+		return c, problems
 	}
 	tree, at, problems := parseTOML(path, text)
 	if tree == nil {
@@ -33,5 +33,6 @@ func parse(path string, text []byte) (*Config, Problems) {
 	problems = problems.addInvalid(path, at, doc.check(at))
 	problems = problems.addInvalid(path, at, c.Validate())
 	c.Worker.Settings = c.settings()
+	problems = problems.addInvalid(path, at, c.checkSpec())
 	return &c, problems
 }

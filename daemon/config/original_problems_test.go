@@ -145,6 +145,13 @@ func TestProblemsOfYAMLAreNamed(t *testing.T) {
 			`x.yml:10: producers.ScheduledProducer.task_schedule.f.timeout: must be a duration with its unit, such as "30s", and at least 1ms, got -1s`,
 		}},
 
+		{"periods as text", "version: 2\nproducers:\n  ScheduledProducer:\n    task_schedule:\n      a: {schedule: nan}\n      b: {schedule: '-Infinity'}\n" +
+			"      c: {schedule: '0x1p4'}\n      d: {schedule: ' 1.5e1 '}\n", []string{
+			`x.yml:5: producers.ScheduledProducer.task_schedule.a.schedule: must be a number of seconds, got "nan"`,
+			`x.yml:6: producers.ScheduledProducer.task_schedule.b.schedule: must be a number of seconds, got "-Infinity"`,
+			`x.yml:7: producers.ScheduledProducer.task_schedule.c.schedule: must be a number of seconds, got "0x1p4"`,
+		}},
+
 		{"the pool", "version: 2\nservice:\n  pool_kwargs:\n    min_workers: four\n    max_workers: 1.5\n    scaledown_wait: soon\n" +
 			"    worker_stop_wait: null\n    worker_max_lifetime_seconds: -4\n    worker_removal_wait: 1.0e+10\n", []string{
 			`x.yml:4: service.pool_kwargs.min_workers: must be an integer, got "four"`,
@@ -178,6 +185,9 @@ func TestProblemsOfYAMLAreNamed(t *testing.T) {
 			"x.yml:4: dispatcherd.worker.python: must be a string, got null",
 			`x.yml:4: dispatcherd.worker.tasks: must be "registered", "importable" or "any", got "some"`,
 			"x.yml:5: dispatcherd.colour: unknown key; the file may have brokers, chunk_message_timeout, metrics, node_id, on_start, pool, schedule, service, supervisor, version, worker",
+		}},
+		{"a key without a name", "version: 2\ndispatcherd:\n  worker:\n    env:\n      A: a\n      \"\": 5\n", []string{
+			`x.yml:6: dispatcherd.worker.env."": must be a string, got an integer`,
 		}},
 		{"our own section as a word", "version: 2\ndispatcherd: on\n", []string{
 			"x.yml:2: dispatcherd: must be a mapping with keys of dispatcherd.toml, got a boolean",
@@ -281,6 +291,25 @@ func deepAliases() string {
 		text += fmt.Sprintf("- &a%d %s*a%d%s\n", i+1, strings.Repeat("[", 10), i, strings.Repeat("]", 10))
 	}
 	return text
+}
+
+// What a check passes must start: the supervisor takes no more than this.
+func TestFileThatIsTooLongForWorkersIsRefused(t *testing.T) {
+	t.Parallel()
+	const want = ": worker: must be shorter, with the rest of a YAML file, which workers get as well: worker spec: must be at most 131072 bytes as JSON, got "
+	long := strings.Repeat("hunter2 ", 20_000)
+	_, err := yamlFile(t, "version: 2\nbrokers: {socket: {socket_path: x}}\nproducers: {OnStartProducer: {task_list: {a.b: {args: ['"+long+"']}}}}\n")
+	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Load of the YAML = %.300v, want %q", err, want)
+	}
+	path := filepath.Join(t.TempDir(), "x.toml")
+	text := "version = 2\n[brokers.socket]\npath = 'x'\n[worker.kwargs]\na = '" + long + "'\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("Load of the TOML = %.300v, want %q", err, want)
+	}
 }
 
 func TestAHugeFileIsNotRead(t *testing.T) {

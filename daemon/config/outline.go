@@ -1,10 +1,6 @@
 package config
 
-import (
-	"fmt"
-	"regexp"
-	"strings"
-)
+import "dispatcherd/daemon/config/original"
 
 // outline is where things stand in a TOML text. The library tells the lines of
 // its own errors, but not those of keys.
@@ -31,16 +27,13 @@ func (o outline) line(key string) int { return o.lines[key] }
 // nearest returns the line of the key or else of the closest table around it; 0
 // if there is none.
 func (o outline) nearest(key string) int {
-	for ; key != ""; key = parent(key) {
+	for ; key != ""; key = original.Parent(key) {
 		if line := o.lines[key]; line > 0 {
 			return line
 		}
 	}
 	return 0
 }
-
-// parent returns the table or array around a key; nothing at the top.
-func parent(key string) string { return key[:max(strings.LastIndexAny(key, ".["), 0)] }
 
 // on returns the statement that a line belongs to.
 func (o outline) on(line int) (statement, bool) {
@@ -51,19 +44,3 @@ func (o outline) on(line int) (statement, bool) {
 	}
 	return statement{}, false
 }
-
-var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
-
-// join returns the full key of something in a table.
-func join(table, name string) string {
-	if !bareKey.MatchString(name) {
-		name = fmt.Sprintf("%q", name)
-	}
-	if table == "" {
-		return name
-	}
-	return table + "." + name
-}
-
-// element returns the full key of an element of an array.
-func element(array string, i int) string { return fmt.Sprintf("%s[%d]", array, i) }

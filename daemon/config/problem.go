@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"dispatcherd/daemon/config/original"
 )
 
 // Problem is one thing that is wrong with a configuration file.
@@ -66,7 +68,7 @@ func (p Problems) keys() func(key string) bool {
 	exact, around := map[string]bool{}, map[string]bool{}
 	for _, problem := range p {
 		exact[problem.Key] = true
-		for key := problem.Key; key != ""; key = parent(key) {
+		for key := problem.Key; key != ""; key = original.Parent(key) {
 			around[key] = true
 		}
 	}
@@ -74,7 +76,7 @@ func (p Problems) keys() func(key string) bool {
 		if around[key] {
 			return true
 		}
-		for key = parent(key); key != ""; key = parent(key) {
+		for key = original.Parent(key); key != ""; key = original.Parent(key) {
 			if exact[key] {
 				return true
 			}

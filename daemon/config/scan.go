@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"dispatcherd/daemon/config/original"
 )
 
 const (
@@ -60,7 +62,7 @@ func (s *scanner) header() string {
 	s.out.order = append(s.out.order, key)
 	if array {
 		s.sizes[key]++
-		key = element(key, s.sizes[key]-1)
+		key = original.Element(key, s.sizes[key]-1)
 		s.note(key)
 	}
 	s.table = key
@@ -89,9 +91,9 @@ func (s *scanner) key(table string) string {
 			break
 		}
 		if n := s.sizes[table]; n > 0 {
-			table = element(table, n-1)
+			table = original.Element(table, n-1)
 		}
-		table = join(table, name)
+		table = original.Join(table, name)
 		s.limit(parts, maxDepth, "parts in a key")
 		s.limit(len(table), maxKeyBytes, "bytes in a key")
 		s.note(table)
@@ -150,7 +152,7 @@ func (s *scanner) value(key string) {
 }
 
 func (s *scanner) element(array string, n int) {
-	key := element(array, n)
+	key := original.Element(array, n)
 	if s.line != s.out.lines[array] {
 		s.note(key) // otherwise the array's own line will do
 	}

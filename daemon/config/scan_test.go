@@ -6,6 +6,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
+
+	"dispatcherd/daemon/config/original"
 )
 
 func TestScanKnowsTheLineOfEachKey(t *testing.T) {
@@ -65,7 +67,7 @@ func sameKeys(t *testing.T, text string) {
 	for _, parts := range md.Keys() {
 		key := ""
 		for _, part := range parts {
-			key = join(key, part)
+			key = original.Join(key, part)
 		}
 		want = append(want, elementNumber.ReplaceAllString(key, ""))
 	}

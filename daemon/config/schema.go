@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"dispatcherd/daemon/config/original"
 )
 
 var durationType = reflect.TypeFor[time.Duration]()
@@ -42,7 +44,7 @@ var allKeys = sync.OnceValue(func() []string { return appendKeys(nil, "", reflec
 func appendKeys(keys []string, table string, section reflect.Type) []string {
 	fields := fieldsOf(section)
 	for _, name := range keysOf(section) {
-		key, of := join(table, name), fields[name].Type
+		key, of := original.Join(table, name), fields[name].Type
 		if of.Kind() == reflect.Slice && of.Elem().Kind() == reflect.Struct {
 			key, of = key+"[]", of.Elem()
 		}
@@ -67,7 +69,7 @@ func suggestion(table, name string, section reflect.Type) (string, bool) {
 	best, distance := "", 3
 	for _, key := range keysOf(section) {
 		if d := editDistance(name, key); d < distance && d < len(key) {
-			best, distance = join(table, key), d
+			best, distance = original.Join(table, key), d
 		}
 	}
 	if best != "" {

@@ -3,6 +3,8 @@ package config
 import (
 	"reflect"
 	"testing"
+
+	"dispatcherd/daemon/config/original"
 )
 
 // A section may be given a field of a type that value does not know yet.
@@ -16,7 +18,7 @@ func TestEveryFieldCanBeRead(t *testing.T) {
 			check(key+"[]", field.Elem())
 		case reflect.Struct:
 			for name, f := range fieldsOf(field) {
-				check(join(key, name), f.Type)
+				check(original.Join(key, name), f.Type)
 			}
 		default:
 			t.Errorf("%s: decoder.value has no case for a %s", key, field)

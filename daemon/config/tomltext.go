@@ -5,9 +5,12 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"dispatcherd/daemon/config/original"
 )
 
 // tomlText writes the values of a file as TOML, in the order of the document's fields.
@@ -33,7 +36,7 @@ func (w *tomlWriter) table(name string, values map[string]any, section reflect.T
 		if !ok || !isSection(f.of) {
 			continue
 		}
-		key := join(name, f.key)
+		key := original.Join(name, f.key)
 		if list, ok := value.([]any); ok {
 			for _, item := range list {
 				fmt.Fprintf(w, "\n[[%s]]\n", key)
@@ -106,6 +109,8 @@ func tomlFloat(v float64) string {
 	}
 	return s
 }
+
+var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 func tomlKey(name string) string {
 	if bareKey.MatchString(name) {

@@ -30,7 +30,7 @@ const maxProblems = 100
 
 // parseYAML reads a file of the Python original: it is put into our own terms, and then
 // is subject to the same decoder and the same checks as a TOML file.
-func parseYAML(file string, text []byte) (*Config, Problems) {
+func parseYAML(file string, text []byte) (*Config, *original.Translation, Problems) {
 	t := original.Translate(text)
 	problems := make(Problems, 0, len(t.Problems))
 	for _, r := range t.Problems {
@@ -40,7 +40,7 @@ func parseYAML(file string, text []byte) (*Config, Problems) {
 		if tomlStatement.Match(text) {
 			problems[0].Want += "; this looks like TOML, whose place is a file named *.toml"
 		}
-		return nil, problems.atMost(maxProblems)
+		return nil, t, problems.atMost(maxProblems)
 	}
 	at := outline{lines: map[string]int{}}
 	for key, place := range t.Places {
@@ -56,8 +56,9 @@ func parseYAML(file string, text []byte) (*Config, Problems) {
 	found = found.addInvalid(file, at, doc.check(at))
 	found = found.addInvalid(file, at, c.Validate())
 	c.Worker.Settings = t.Settings(c.Worker.Credentials)
+	found = found.addInvalid(file, at, c.checkSpec())
 	c.Notes = notes(file, t, &c)
-	return &c, problems.addTranslated(found, t.Places).atMost(maxProblems)
+	return &c, t, problems.addTranslated(found, t.Places).atMost(maxProblems)
 }
 
 // addTranslated adds problems with keys of ours under the names that the original's file
@@ -65,7 +66,7 @@ func parseYAML(file string, text []byte) (*Config, Problems) {
 func (p Problems) addTranslated(found Problems, places map[string]original.Place) Problems {
 	known := p.keys()
 	for _, problem := range found {
-		for key := problem.Key; key != ""; key = parent(key) {
+		for key := problem.Key; key != ""; key = original.Parent(key) {
 			if place, ok := places[key]; ok && place.Key != "" {
 				problem.Key = place.Key + strings.TrimPrefix(problem.Key, key)
 				break

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -43,10 +44,20 @@ func valueFilter(name string, want []byte) (func(value []byte) bool, error) {
 	if !truthy(decoded) {
 		return all, nil
 	}
-	key := message.ValueKey(want)
+	key, plain := message.ValueKey(want), isPlain(want)
 	return func(value []byte) bool {
+		if plain && isPlain(value) { // as names and uuids are, of which there may be many
+			return bytes.Equal(value, want)
+		}
 		return value != nil && message.ValueKey(value) == key
 	}, nil
+}
+
+// isPlain says whether the JSON text is a string without an escape: two of them are equal
+// if their bytes are.
+func isPlain(text []byte) bool {
+	n := len(text)
+	return n > 1 && text[0] == '"' && text[n-1] == '"' && bytes.IndexByte(text, '\\') < 0
 }
 
 // truthy is what bool(v) is in Python.

@@ -43,6 +43,10 @@ func TestFilterComparesAsPythonDoes(t *testing.T) {
 		{"true", Filter{Args: []byte(`true`)}, `{"task": "job", "args": 1}`, true},
 		{"absent args", Filter{Args: []byte(`[1]`)}, `{"task": "job"}`, false},
 		{"null args", Filter{Args: []byte(`[1]`)}, `{"task": "job", "args": null}`, false},
+		{"plain text with a blank behind it", Filter{UUID: []byte(`"u" `)}, full, true},
+		{"escaped filter", Filter{UUID: []byte(`"\u0075"`)}, full, true},
+		{"escaped uuid", Filter{UUID: []byte(`"u"`)}, `{"task": "job", "uuid": "\u0075"}`, true},
+		{"letters beyond ASCII", Filter{UUID: []byte(`"\u00fc"`)}, `{"task": "job", "uuid": "ü"}`, true},
 		{"text", Filter{Args: []byte(`"ab"`)}, `{"task": "job", "args": "\u0061b"}`, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

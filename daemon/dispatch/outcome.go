@@ -20,6 +20,9 @@ const (
 	CarriedOut Outcome = "carried out" // a delayed control request, which is no task, when its time had come
 )
 
+// Outcomes are all of them.
+var Outcomes = []Outcome{Succeeded, Failed, Cancelled, TimedOut, Died, Discarded, Abandoned, CarriedOut}
+
 // Ended is the end of one task. The runner fills in Seq, Outcome, Detail,
 // Result and RunTime; the dispatcher adds the rest.
 type Ended struct {

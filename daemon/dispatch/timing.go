@@ -19,7 +19,8 @@ var Bounds = [...]time.Duration{
 // Histogram counts times by their length.
 type Histogram struct {
 	Buckets [len(Bounds) + 1]uint64 // how many were at most the bound, and above the one before
-	Sum     time.Duration
+	// Sum is in seconds: a time.Duration holds 292 years, which a long queue has waited in days.
+	Sum float64
 }
 
 func (h *Histogram) add(d time.Duration) {
@@ -29,7 +30,7 @@ func (h *Histogram) add(d time.Duration) {
 		i++
 	}
 	h.Buckets[i]++
-	h.Sum += d
+	h.Sum += d.Seconds()
 }
 
 // Timing is how long the tasks of one name took.
@@ -44,8 +45,8 @@ const (
 	timedNames = 100
 	// longestTimedName is in bytes.
 	longestTimedName = 128
-	// OtherTasks is the name under which all others are timed.
-	OtherTasks = "other"
+	// otherTasks is the name under which all others are timed.
+	otherTasks = "other"
 )
 
 // timings is owned by the Run goroutine. A task meets its Timing once, when it
@@ -61,7 +62,7 @@ func (t *timings) of(name string) *Timing {
 		return timing
 	}
 	if len(t.byName) >= timedNames || !isLabel(name) {
-		name = OtherTasks
+		name = otherTasks
 	}
 	timing := t.byName[name]
 	if timing == nil {

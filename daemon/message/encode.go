@@ -139,6 +139,9 @@ func plainLength(s string) int {
 
 // appendASCII copies JSON text and escapes what is not ASCII, which can only be inside of its strings.
 func appendASCII(b, text []byte) []byte {
+	if isASCII(text) {
+		return append(b, text...)
+	}
 	for s := string(text); len(s) > 0; {
 		n := strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
 		if n < 0 {
@@ -150,6 +153,15 @@ func appendASCII(b, text []byte) []byte {
 		s = s[n+width:]
 	}
 	return b
+}
+
+func isASCII(text []byte) bool {
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // appendEscaped writes one character of a string as Python does where it is not plain.

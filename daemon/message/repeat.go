@@ -36,7 +36,7 @@ func (r *repeats) again(id string, text []byte, now time.Time) bool {
 
 // forget drops what is older than timeout, if that is more than 0, and the oldest beyond most.
 func (r *repeats) forget(now time.Time, timeout time.Duration, most int) {
-	for len(r.order) > most || len(r.order) > 0 && timeout > 0 && now.Sub(r.order[0].at) >= timeout {
+	for len(r.order) > max(most, 0) || len(r.order) > 0 && timeout > 0 && now.Sub(r.order[0].at) >= timeout {
 		delete(r.texts, r.order[0].id)
 		r.order = r.order[1:]
 	}

@@ -47,6 +47,15 @@ func TestRepeatsAreRememberedInBounds(t *testing.T) {
 	}
 }
 
+func TestRoomForNoMessageIsNoPanic(t *testing.T) {
+	t.Parallel()
+	a := NewAssembler(time.Minute, time.Now)
+	a.MaxMessages = 0
+	if whole, done := addAll(t, a, part(`"m"`, `0`, `1`, `"{}"`)); !done || whole != "{}" {
+		t.Errorf("a message of one chunk: %q, complete: %t", whole, done)
+	}
+}
+
 // shuffledTwice is every chunk of one message twice, in random order.
 func shuffledTwice(t *testing.T, n int) (text string, chunks [][]byte) {
 	t.Helper()

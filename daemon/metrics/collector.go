@@ -81,7 +81,7 @@ func (p *page) times(s series, h dispatch.Histogram, labels ...string) {
 		buckets[bound.Seconds()] = count
 	}
 	count += h.Buckets[len(dispatch.Bounds)]
-	p.ch <- prometheus.MustNewConstHistogram(s.desc, count, h.Sum.Seconds(), buckets, labels...)
+	p.ch <- prometheus.MustNewConstHistogram(s.desc, count, h.Sum, buckets, labels...)
 }
 
 func (p *page) chunks(s message.ChunkStats) {
@@ -90,14 +90,9 @@ func (p *page) chunks(s message.ChunkStats) {
 	p.set(joined, float64(s.Errored-s.Dropped), "failed")
 	p.set(joined, float64(s.TimedOut), "expired")
 	p.set(joined, float64(s.Dropped), "dropped")
+	p.set(joined, float64(s.Repeated), "repeated")
 	p.set(partial, float64(s.Active))
 	p.set(conflicts, float64(s.Conflicts))
-}
-
-// outcomes are the values of the label outcome.
-var outcomes = []dispatch.Outcome{
-	dispatch.Succeeded, dispatch.Failed, dispatch.Cancelled, dispatch.TimedOut, dispatch.Died,
-	dispatch.Discarded, dispatch.Abandoned,
 }
 
 func (p *page) tasks(s dispatch.Stats) {
@@ -107,7 +102,7 @@ func (p *page) tasks(s dispatch.Stats) {
 	} {
 		p.set(tasks, float64(n), state.String())
 	}
-	for _, outcome := range outcomes {
+	for _, outcome := range dispatch.Outcomes {
 		p.set(ended, float64(s.Ended[outcome]), string(outcome))
 	}
 	p.set(oldest, s.OldestQueued.Seconds())

@@ -42,10 +42,10 @@ var (
 
 // Our own series.
 var (
-	rejected = counter("dispatcherd_messages_rejected_total", "Messages that were dropped because they were no message.")
+	rejected = counter("dispatcherd_messages_rejected_total", "Messages that were dropped: no message, too late, or a control request that was refused.")
 
 	chunks    = counter("dispatcherd_chunks_received_total", "Parts of messages that were received, bad ones included.")
-	joined    = counter("dispatcherd_chunked_messages_total", "Messages in parts that came to an end, by which: joined, failed, expired, or dropped for want of room.", "result")
+	joined    = counter("dispatcherd_chunked_messages_total", "Messages in parts that came to an end, by which: joined, failed, expired, dropped for want of room, or repeated.", "result")
 	partial   = gauge("dispatcherd_partial_messages", "Messages in parts of which some have not come.")
 	conflicts = counter("dispatcherd_chunk_conflicts_total", "Parts that named another total than the part before.")
 

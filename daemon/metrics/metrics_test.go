@@ -21,18 +21,18 @@ func sources() Sources {
 	return Sources{
 		Received: func() uint64 { return 12 }, Controls: func() uint64 { return 2 }, Rejected: func() uint64 { return 1 },
 		Chunks: func() message.ChunkStats {
-			return message.ChunkStats{Received: 20, Successful: 3, Errored: 5, TimedOut: 4, Dropped: 1, Conflicts: 6, Active: 7}
+			return message.ChunkStats{Received: 20, Successful: 3, Errored: 5, TimedOut: 4, Dropped: 1, Repeated: 2, Conflicts: 6, Active: 7}
 		},
 		Tasks: func() (dispatch.Stats, error) {
 			return dispatch.Stats{
-				Accepted: 9, Running: 1, Queued: 2, Blocked: 3, Delayed: 1, OldestQueued: 1500 * time.Millisecond,
-				Ended: map[dispatch.Outcome]uint64{dispatch.Succeeded: 1, dispatch.Died: 1},
+				Accepted: 11, Running: 1, Queued: 2, Blocked: 3, Delayed: 1, OldestQueued: 1500 * time.Millisecond,
+				Ended: map[dispatch.Outcome]uint64{dispatch.Succeeded: 1, dispatch.Died: 1, dispatch.CarriedOut: 2},
 			}, nil
 		},
 		Timings: func() (dispatch.Timings, error) {
-			wait := dispatch.Histogram{Sum: 1500 * time.Millisecond}
+			wait := dispatch.Histogram{Sum: 1.5}
 			wait.Buckets[0], wait.Buckets[6] = 2, 1
-			run := dispatch.Histogram{Sum: 3 * time.Hour}
+			run := dispatch.Histogram{Sum: 3 * 60 * 60}
 			run.Buckets[len(run.Buckets)-1] = 1
 			return dispatch.Timings{ByName: map[string]dispatch.Timing{"app.tasks.add": {Wait: wait, Run: run}}, Late: wait}, nil
 		},
@@ -42,7 +42,7 @@ func sources() Sources {
 		Workers: func() []workers.Info {
 			return []workers.Info{
 				{ID: 0, State: workers.Busy, Created: time.Unix(1700000000, 250e6), Finished: 3},
-				{ID: 17, State: workers.Starting, Created: time.Unix(1700000001, 0)},
+				{ID: 17, PID: 1700, State: workers.Starting, Created: time.Unix(1700000001, 0)},
 			}
 		},
 		Postgres: func() pgnotify.Stats {
@@ -114,8 +114,37 @@ func TestEveryStateOfAWorkerIsAStatusOfTheOriginal(t *testing.T) {
 		workers.Starting: "starting", workers.Ready: "ready", workers.Busy: "ready", workers.Stopping: "stopping",
 		"retired": "retired", "error": "error", // of those that are listed for a while after their end
 	} {
-		if got := statusOf(state); got != want || !slices.Contains(statuses, got) {
+		if got := (workers.Info{State: state, PID: 100}).Status(); got != want || !slices.Contains(statuses, got) {
 			t.Errorf("a worker that is %s has the status %s, want %s", state, got, want)
+		}
+	}
+}
+
+// The page and the command workers must not tell two stories of one worker.
+func TestStatusOnThePageIsThatOfTheCommandWorkers(t *testing.T) {
+	t.Parallel()
+	for want, worker := range map[string]workers.Info{
+		"spawned":  {State: workers.Starting},
+		"starting": {State: workers.Starting, PID: 100},
+		"exited":   {State: workers.Stopping, PID: 100, Left: true},
+		"retired":  {State: workers.Retired, PID: 100, Left: true},
+	} {
+		from := sources()
+		from.Workers = func() []workers.Info { return []workers.Info{worker} }
+		families, err := gatherer(from).Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if f.GetName() == "dispatcher_worker_status" && m.GetGauge().GetValue() == 1 {
+					got = append(got, m.GetLabel()[0].GetValue())
+				}
+			}
+		}
+		if !slices.Equal(got, []string{want}) {
+			t.Errorf("the page has the statuses %q for %+v, want %s", got, worker, want)
 		}
 	}
 }
@@ -126,19 +155,20 @@ func TestOurSeriesAreOnThePage(t *testing.T) {
 # HELP dispatcherd_chunk_conflicts_total Parts that named another total than the part before.
 # TYPE dispatcherd_chunk_conflicts_total counter
 dispatcherd_chunk_conflicts_total 6
-# HELP dispatcherd_chunked_messages_total Messages in parts that came to an end, by which: joined, failed, expired, or dropped for want of room.
+# HELP dispatcherd_chunked_messages_total Messages in parts that came to an end, by which: joined, failed, expired, dropped for want of room, or repeated.
 # TYPE dispatcherd_chunked_messages_total counter
 dispatcherd_chunked_messages_total{result="dropped"} 1
 dispatcherd_chunked_messages_total{result="expired"} 4
 dispatcherd_chunked_messages_total{result="failed"} 4
 dispatcherd_chunked_messages_total{result="joined"} 3
+dispatcherd_chunked_messages_total{result="repeated"} 2
 # HELP dispatcherd_chunks_received_total Parts of messages that were received, bad ones included.
 # TYPE dispatcherd_chunks_received_total counter
 dispatcherd_chunks_received_total 20
 # HELP dispatcherd_partial_messages Messages in parts of which some have not come.
 # TYPE dispatcherd_partial_messages gauge
 dispatcherd_partial_messages 7
-# HELP dispatcherd_messages_rejected_total Messages that were dropped because they were no message.
+# HELP dispatcherd_messages_rejected_total Messages that were dropped: no message, too late, or a control request that was refused.
 # TYPE dispatcherd_messages_rejected_total counter
 dispatcherd_messages_rejected_total 1
 # HELP dispatcherd_oldest_queued_seconds How long the first task in the queue has waited for a worker.
@@ -222,11 +252,12 @@ dispatcherd_tasks{state="queued"} 2
 dispatcherd_tasks{state="running"} 1
 # HELP dispatcherd_tasks_accepted_total Tasks that were accepted.
 # TYPE dispatcherd_tasks_accepted_total counter
-dispatcherd_tasks_accepted_total 9
+dispatcherd_tasks_accepted_total 11
 # HELP dispatcherd_tasks_ended_total Tasks that have ended, by how they ended.
 # TYPE dispatcherd_tasks_ended_total counter
 dispatcherd_tasks_ended_total{outcome="abandoned"} 0
 dispatcherd_tasks_ended_total{outcome="cancelled"} 0
+dispatcherd_tasks_ended_total{outcome="carried out"} 2
 dispatcherd_tasks_ended_total{outcome="died"} 1
 dispatcherd_tasks_ended_total{outcome="discarded"} 0
 dispatcherd_tasks_ended_total{outcome="failed"} 0
@@ -251,6 +282,32 @@ dispatcherd_workers{state="stopping"} 0
 `
 	if err := testutil.CollectAndCompare(&Collector{from: sources()}, strings.NewReader(want), ours()...); err != nil {
 		t.Error(err)
+	}
+}
+
+// What was accepted is what has not ended and what has, whichever way.
+func TestFiguresOfTasksAddUp(t *testing.T) {
+	t.Parallel()
+	from := sources()
+	stats := dispatch.Stats{Running: 1, Queued: 2, Blocked: 3, Delayed: 4, Ended: map[dispatch.Outcome]uint64{}, Accepted: 10}
+	for i, outcome := range dispatch.Outcomes {
+		stats.Ended[outcome] = uint64(10 + i)
+		stats.Accepted += uint64(10 + i)
+	}
+	from.Tasks = func() (dispatch.Stats, error) { return stats, nil }
+	families, err := gatherer(from).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			sum[f.GetName()] += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	accepted, rest := sum["dispatcherd_tasks_accepted_total"], sum["dispatcherd_tasks"]+sum["dispatcherd_tasks_ended_total"]
+	if accepted == 0 || accepted != rest {
+		t.Errorf("%v tasks were accepted, but %v are there or have ended", accepted, rest)
 	}
 }
 

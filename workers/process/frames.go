@@ -1,11 +1,13 @@
 package process
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"time"
 
 	"dispatcherd/workers"
@@ -134,16 +136,29 @@ func seconds(s float64) time.Duration {
 	return max(0, time.Duration(s*float64(time.Second)))
 }
 
-// requestReport reads the body of a bound task's control request.
+// requestHead is the body of a control request up to its data, if there is any.
+var requestHead = regexp.MustCompile(`^\{\s*"command"\s*:\s*("(?:[^"\\]|\\.)*")\s*(,\s*"data"\s*:)?`)
+
+// requestReport reads the body of a bound task's control request. Its data is not looked
+// into: it is JSON as Python has it, which may hold NaN, and whoever carries out the
+// command says what is wrong with it. It keeps no part of body.
 func requestReport(seq uint64, body []byte) (workers.Report, error) {
-	var q struct {
-		Command string          `json:"command"`
-		Data    json.RawMessage `json:"data"`
+	at := requestHead.FindSubmatchIndex(body)
+	if at == nil {
+		return workers.Report{}, errors.New("control request without a command")
 	}
-	if err := json.Unmarshal(body, &q); err != nil {
+	r := workers.Report{Kind: workers.Asked, Seq: seq}
+	if err := json.Unmarshal(body[at[2]:at[3]], &r.Command); err != nil {
 		return workers.Report{}, fmt.Errorf("control request: %w", err)
 	}
-	return workers.Report{Kind: workers.Asked, Seq: seq, Command: q.Command, Data: q.Data}, nil
+	data, closed := bytes.CutSuffix(body[at[1]:], []byte("}"))
+	if hasData := at[4] >= 0; !closed || hasData != (len(data) > 0) {
+		return workers.Report{}, errors.New("control request with more than a command and its data")
+	}
+	if len(data) > 0 {
+		r.Data = bytes.Clone(bytes.TrimSpace(data))
+	}
+	return r, nil
 }
 
 // leaveReport reads the body of a worker's last frame.

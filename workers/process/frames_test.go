@@ -173,6 +173,34 @@ func TestDoneReportRefusesWhatIsNone(t *testing.T) {
 	}
 }
 
+func TestRequestKeepsItsDataAsPythonWroteIt(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]workers.Report{
+		`{"command": "alive"}`:                                    {Command: "alive"},
+		`{"command":"running","data":{"task":"a.b"}}`:             {Command: "running", Data: []byte(`{"task":"a.b"}`)},
+		`{"command": "running", "data": {"args": [NaN]}}`:         {Command: "running", Data: []byte(`{"args": [NaN]}`)},
+		`{"command": "run", "data": {"a": -Infinity, "b": "}"} }`: {Command: "run", Data: []byte(`{"a": -Infinity, "b": "}"}`)},
+		`{"command": "a\", \"data\": \u00fc", "data": 7}`:         {Command: `a", "data": ü`, Data: []byte(`7`)},
+		`{"command": "x", "data": null}`:                          {Command: "x", Data: []byte(`null`)},
+	} {
+		want.Kind, want.Seq = workers.Asked, 7
+		body := []byte(text)
+		got, err := requestReport(7, body)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		}
+		clear(body) // its bytes belong to the next frame
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: -want +got\n%s", text, diff)
+		}
+	}
+	for _, body := range []string{``, `{}`, `[1]`, `{"command": 5}`, `{"command": "x"`, `{"command": "x", "data":}`, `{"command": "x", "more": 1}`, `{"command": "x"} y`} {
+		if r, err := requestReport(7, []byte(body)); err == nil {
+			t.Errorf("%s is taken for %+v, want an error", body, r)
+		}
+	}
+}
+
 func TestHelloOfAnotherVersionIsRefused(t *testing.T) {
 	t.Parallel()
 	err := hello([]byte(`{"version":2}`))

@@ -88,7 +88,7 @@ func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
 // Run dials again. It returns nil once ctx has ended, after closing it, and an
 // error at once if the spec cannot be used.
 func (c *Client) Run(ctx context.Context) error {
-	if err := c.spec.check(); err != nil {
+	if err := c.spec.Check(); err != nil {
 		return err
 	}
 	c.keep(ctx)

@@ -260,7 +260,7 @@ func (s *Supervisor) takeSpec(ctx context.Context, to *session, p packet) {
 	if p.Spec == nil {
 		err = errNoSpec
 	} else {
-		err = p.Spec.check()
+		err = p.Spec.Check()
 	}
 	if err != nil {
 		to.conn.send(packet{Op: opRefused, Error: err.Error()}) // the next read says so

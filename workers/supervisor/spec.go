@@ -52,8 +52,8 @@ type Spec struct {
 	ShutdownGrace time.Duration `json:"shutdown_grace,omitempty"`
 }
 
-// check refuses a spec that cannot be sent or carried out.
-func (s Spec) check() error {
+// Check refuses a spec that cannot be sent or carried out.
+func (s Spec) Check() error {
 	if s.Python == "" {
 		return fmt.Errorf("worker spec: python must name an interpreter, got %q", s.Python)
 	}

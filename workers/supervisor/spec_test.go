@@ -65,7 +65,7 @@ func TestTooLargeSettingsAreRefusedUnquoted(t *testing.T) {
 		"kwargs":          {Python: "python3", Kwargs: json.RawMessage(`"` + strings.Repeat("hunter2", maxSpec/7) + `"`)},
 		"what is no JSON": {Python: "python3", Settings: json.RawMessage(`hunter2`)},
 	} {
-		err := spec.check()
+		err := spec.Check()
 		if err == nil || strings.Contains(err.Error(), "hunter2") || !strings.HasPrefix(err.Error(), "worker spec: ") {
 			t.Errorf("%s: check = %v, want an error that does not quote them", name, err)
 		}
@@ -83,7 +83,7 @@ func TestForkServersPacketIsBoundedToo(t *testing.T) {
 	if text, err = json.Marshal(spec); err != nil || len(text) != maxSpec {
 		t.Fatalf("the spec has %d bytes, %v, want %d", len(text), err, maxSpec)
 	}
-	if err := spec.check(); err == nil {
+	if err := spec.Check(); err == nil {
 		t.Error("a spec is accepted whose packet for the fork server is longer than the kernel may take")
 	}
 }

@@ -79,7 +79,7 @@ func TestLargestSpecFitsIntoAPacket(t *testing.T) {
 	t.Parallel()
 	spec := Spec{Python: "python3", Env: map[string]string{"X": ""}}
 	spec.Env["X"] = strings.Repeat("x", maxSpec-200)
-	if err := spec.check(); err != nil {
+	if err := spec.Check(); err != nil {
 		t.Fatal(err)
 	}
 	a, b := packetPair(t)

@@ -17,7 +17,7 @@ func (t *Translation) brokers(f field) {
 		return
 	}
 	for _, e := range f.entries {
-		inner := field{key: join(f.key, e.key), line: e.line, node: e.value}
+		inner := f.at(e)
 		switch {
 		case e.value.kind != mapping:
 			t.problem(inner, "must be a mapping with the broker's options, {} where it has none", e.value.typeName())
@@ -86,9 +86,9 @@ func (t *Translation) channels(f field) {
 		name, ok := item.text()
 		switch {
 		case !ok:
-			t.problem(field{element(f.key, i), item.line, item}, "must be the name of a channel, quoted where it looks like a number or yes", item.shown())
+			t.problem(f.item(i), "must be the name of a channel, quoted where it looks like a number or yes", item.shown())
 		case slices.Contains(names, any(name)):
-			t.note(field{element(f.key, i), item.line, item}, "is there already")
+			t.note(f.item(i), "is there already")
 		default:
 			names = append(names, name)
 		}
@@ -134,10 +134,10 @@ func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 func (f field) inner(name string) field {
 	for _, e := range f.entries {
 		if e.key == name {
-			return field{join(f.key, name), e.line, e.value}
+			return field{Join(f.key, name), e.line, e.value}
 		}
 	}
-	return field{key: join(f.key, name), line: f.line}
+	return field{key: Join(f.key, name), line: f.line}
 }
 
 // connection makes a conninfo of what is given to psycopg's connect.
@@ -167,7 +167,7 @@ var forPython = []string{"autocommit", "context", "cursor_factory", "prepare_thr
 func (t *Translation) conninfo(config field) {
 	conninfo, keywords, bad := "", []pgnotify.Keyword{}, false
 	for _, e := range config.entries {
-		at := field{join(config.key, e.key), e.line, e.value}
+		at := config.at(e)
 		switch text, ok := argument(e.value); {
 		case slices.Contains(forPython, e.key), e.value.isNull():
 		case !ok:

@@ -3,7 +3,6 @@ package original
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -70,7 +69,7 @@ func (b *builder) value(y *yaml.Node, key string, depth int) *node {
 		n.kind = list
 		b.tag(y, key, "!!seq")
 		for i, item := range y.Content {
-			b.grow(n, b.build(item, element(key, i), depth+1), key)
+			b.grow(n, b.build(item, Element(key, i), depth+1), key)
 			if n.size > maxValues {
 				return n
 			}
@@ -113,7 +112,7 @@ func (b *builder) fill(n *node, y *yaml.Node, key string, depth int) {
 	own := map[string]int{} // lines
 	for i := 0; i+1 < len(y.Content) && n.size <= maxValues; i += 2 {
 		if name := y.Content[i]; isMerge(name) {
-			b.merge(n, at, y.Content[i+1], join(key, "<<"), depth)
+			b.merge(n, at, y.Content[i+1], Join(key, "<<"), depth)
 		}
 	}
 	for i := 0; i+1 < len(y.Content) && n.size <= maxValues; i += 2 {
@@ -127,11 +126,11 @@ func (b *builder) fill(n *node, y *yaml.Node, key string, depth int) {
 			continue
 		}
 		if line, twice := own[text]; twice {
-			b.problem(name.Line, join(key, text), fmt.Sprintf("must be given once, and is there in line %d", line), "")
+			b.problem(name.Line, Join(key, text), fmt.Sprintf("must be given once, and is there in line %d", line), "")
 			continue
 		}
 		own[text] = name.Line
-		b.put(n, at, entry{text, name.Line, b.build(y.Content[i+1], join(key, text), depth+1)}, key)
+		b.put(n, at, entry{text, name.Line, b.build(y.Content[i+1], Join(key, text), depth+1)}, key)
 	}
 }
 
@@ -243,19 +242,3 @@ func keyText(y *yaml.Node) (string, error) {
 	}
 	return string((&node{scalar: v}).appendJSON(nil)), nil
 }
-
-// join and element return the full key of what is in a mapping or a list.
-func join(key, name string) string {
-	for _, r := range name {
-		if r != '_' && r != '-' && (r < '0' || r > 'z' || r > '9' && r < 'A' || r > 'Z' && r < 'a') {
-			name = strconv.Quote(name)
-			break
-		}
-	}
-	if key == "" {
-		return name
-	}
-	return key + "." + name
-}
-
-func element(key string, i int) string { return key + "[" + strconv.Itoa(i) + "]" }

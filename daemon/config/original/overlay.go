@@ -12,8 +12,8 @@ func (t *Translation) lay(table map[string]any, f field, under string) {
 		return
 	}
 	for _, e := range f.entries {
-		key := join(under, e.key)
-		inner := field{key: join(f.key, e.key), line: e.line, node: e.value}
+		key := Join(under, e.key)
+		inner := f.at(e)
 		t.Places[key] = Place{inner.line, inner.key}
 		below, ok := table[e.key].(map[string]any)
 		if ok && e.value.kind == mapping {
@@ -28,10 +28,10 @@ func (t *Translation) lay(table map[string]any, f field, under string) {
 // within remembers the places of all that is in a value.
 func (t *Translation) within(key string, f field) {
 	t.Places[key] = Place{f.line, f.key}
-	for i, item := range f.items {
-		t.within(element(key, i), field{element(f.key, i), item.line, item})
+	for i := range f.items {
+		t.within(Element(key, i), f.item(i))
 	}
 	for _, e := range f.entries {
-		t.within(join(key, e.key), field{join(f.key, e.key), e.line, e.value})
+		t.within(Join(key, e.key), f.at(e))
 	}
 }

@@ -14,7 +14,7 @@ func (t *Translation) producers(f field) {
 		return
 	}
 	for _, e := range f.entries {
-		inner := field{key: join(f.key, e.key), line: e.line, node: e.value}
+		inner := f.at(e)
 		switch {
 		case e.key == "brokers":
 			t.readmeBrokers(inner)
@@ -27,7 +27,7 @@ func (t *Translation) producers(f field) {
 		case e.key == "ControlProducer":
 			t.RefuseRun = false
 			for _, option := range e.value.entries {
-				t.note(field{join(inner.key, option.key), option.line, option.value}, noArgument)
+				t.note(inner.at(option), noArgument)
 			}
 		default:
 			t.problem(inner, "is no producer: there are ScheduledProducer, OnStartProducer and ControlProducer", "")
@@ -52,7 +52,7 @@ func (t *Translation) readmeBrokers(f field) {
 func (t *Translation) tasks(f field, name, to string) {
 	for _, e := range f.entries {
 		if e.key != name {
-			t.note(field{join(f.key, e.key), e.line, e.value}, noArgument)
+			t.note(f.at(e), noArgument)
 		}
 	}
 	tasks := f.inner(name)
@@ -62,12 +62,12 @@ func (t *Translation) tasks(f field, name, to string) {
 	}
 	all := []any{}
 	for _, e := range tasks.entries {
-		at := field{join(tasks.key, e.key), e.line, e.value}
+		at := tasks.at(e)
 		if e.value.kind != mapping {
 			t.problem(at, "must be a mapping with the task's options, {} where it has none", e.value.typeName())
 			continue
 		}
-		all = append(all, t.task(at, e.key, to, element(to, len(all))))
+		all = append(all, t.task(at, e.key, to, Element(to, len(all))))
 	}
 	if len(all) > 0 {
 		t.set(to, all, tasks)
@@ -90,10 +90,10 @@ func (t *Translation) task(f field, name, kind, key string) map[string]any {
 	t.Places[key] = Place{f.line, f.key}
 	put := func(name string, value any, from field) {
 		task[name] = value
-		t.Places[join(key, name)] = Place{from.line, from.key}
+		t.Places[Join(key, name)] = Place{from.line, from.key}
 	}
 	for _, e := range f.entries {
-		at := field{join(f.key, e.key), e.line, e.value}
+		at := f.at(e)
 		switch e.key {
 		case "schedule":
 			if kind != "schedule" {
@@ -131,9 +131,10 @@ func (t *Translation) task(f field, name, kind, key string) map[string]any {
 	return task
 }
 
-// period reads the seconds between two runs, which Python's float also takes from a text.
+// period reads the seconds between two runs, which Python's float also takes from a text:
+// a decimal one, and we want it finite.
 func (t *Translation) period(f field) (time.Duration, bool) {
-	if s, ok := f.text(); ok {
+	if s, ok := f.text(); ok && !strings.ContainsAny(s, "xXnN") {
 		if v, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil {
 			f.node = &node{line: f.node.line, scalar: v}
 		}

@@ -47,10 +47,10 @@ func (t *Translation) lifetime(f field) {
 func (t *Translation) misplaced(service field, name string) func(field) {
 	return func(f field) {
 		if pool := service.entry("pool_kwargs"); pool != nil && pool.kind == mapping && pool.entry(name) != nil {
-			t.note(f, "is ignored: "+join("service.pool_kwargs", name)+" says it")
+			t.note(f, "is ignored: "+Join("service.pool_kwargs", name)+" says it")
 			return
 		}
-		t.note(f, "is taken, although the original ignores it here: its place is "+join("service.pool_kwargs", name))
+		t.note(f, "is taken, although the original ignores it here: its place is "+Join("service.pool_kwargs", name))
 		if !f.isNull() {
 			t.set("pool."+name, f.plain(), f)
 		}

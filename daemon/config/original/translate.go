@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// DefaultCancelGrace is how long the original waits for a worker that is to stop.
-const DefaultCancelGrace = 30 * time.Second
+// defaultCancelGrace is how long the original waits for a worker that is to stop.
+const defaultCancelGrace = 30 * time.Second
 
 // Place is where a key stands in the original's file.
 type Place struct {
@@ -70,6 +70,12 @@ type field struct {
 	*node
 }
 
+// at returns the value of an entry.
+func (f field) at(e entry) field { return field{Join(f.key, e.key), e.line, e.value} }
+
+// item returns a value of a list.
+func (f field) item(i int) field { return field{Element(f.key, i), f.items[i].line, f.items[i]} }
+
 // handlers say what becomes of the keys of a section.
 type handlers map[string]func(f field)
 
@@ -106,7 +112,7 @@ func (t *Translation) document() {
 // otherwise.
 func (t *Translation) defaults() {
 	t.Tree["version"] = int64(2)
-	t.Tree["pool"] = map[string]any{"cancel_grace": DefaultCancelGrace.String(), "shutdown_grace": "0s"}
+	t.Tree["pool"] = map[string]any{"cancel_grace": defaultCancelGrace.String(), "shutdown_grace": "0s"}
 	t.Tree["worker"] = map[string]any{"tasks": "any", "credentials": true}
 }
 
@@ -115,11 +121,11 @@ func (t *Translation) mustBeJSON(f field) {
 	if v, ok := f.scalar.(notJSON); ok {
 		t.problem(f, v.why.Error(), "")
 	}
-	for i, item := range f.items {
-		t.mustBeJSON(field{element(f.key, i), item.line, item})
+	for i := range f.items {
+		t.mustBeJSON(f.item(i))
 	}
 	for _, e := range f.entries {
-		t.mustBeJSON(field{join(f.key, e.key), e.line, e.value})
+		t.mustBeJSON(f.at(e))
 	}
 }
 
@@ -130,7 +136,7 @@ func (t *Translation) section(f field, known handlers, unknown string) {
 		return
 	}
 	for _, e := range f.entries {
-		inner := field{key: join(f.key, e.key), line: e.line, node: e.value}
+		inner := f.at(e)
 		if handle, ok := known[e.key]; ok {
 			handle(inner)
 		} else {
@@ -167,7 +173,7 @@ func (t *Translation) set(key string, value any, from field) {
 			inner = map[string]any{}
 			table[name] = inner
 		}
-		t.came(strings.Join(path[:i+1], "."), Place{from.line, parent(from.key)})
+		t.came(strings.Join(path[:i+1], "."), Place{from.line, Parent(from.key)})
 		table = inner
 	}
 	table[path[len(path)-1]] = value
@@ -180,8 +186,6 @@ func (t *Translation) came(key string, p Place) {
 		t.Places[key] = p
 	}
 }
-
-func parent(key string) string { return key[:max(strings.LastIndexAny(key, ".["), 0)] }
 
 // as returns a handler that takes a value as it is.
 func (t *Translation) as(key string) func(field) {

@@ -22,7 +22,7 @@ func (t *Translation) workerKwargs(f field) {
 	kwargs := map[string]any{}
 	for _, e := range f.entries {
 		if e.key == "idle_timeout" {
-			t.orOff("worker.idle_timeout")(field{join(f.key, e.key), e.line, e.value})
+			t.orOff("worker.idle_timeout")(f.at(e))
 		} else {
 			kwargs[e.key] = e.value.plain()
 		}

@@ -121,8 +121,8 @@ def standalone() -> None:
     try:
         setup_from_parser(get_parser())
         run_service()
-    except (OSError, RuntimeError, TypeError, yaml.YAMLError) as exc:
-        sys.exit("dispatcherd: %s" % exc)
+    except Exception as exc:
+        sys.exit("dispatcherd: %s" % _line(exc))
 
 
 service = standalone
@@ -136,12 +136,17 @@ def control() -> None:
         data = _build_command_data_from_args(parsed, parsed.command)
         replies = get_control_from_settings().control_with_reply(
             parsed.command, data=data, expected_replies=parsed.expected_replies)
-    except (OSError, RuntimeError, ValueError, yaml.YAMLError) as exc:
-        sys.exit("dispatcherctl: %s: %s" % (type(exc).__name__, exc))
+    except Exception as exc:  # of a database's own, for example
+        sys.exit("dispatcherctl: %s: %s" % (type(exc).__name__, _line(exc)))
     print(yaml.dump(replies, default_flow_style=False))
     if len(replies) < parsed.expected_replies:
         logger.error("Obtained only %d of %d, exiting with non-zero code", len(replies), parsed.expected_replies)
         sys.exit(_TOO_FEW)
+
+
+def _line(exc: Exception) -> str:
+    """Return the text of an error in one line: a database may say more."""
+    return " ".join(str(exc).split())
 
 
 def _control_parser() -> argparse.ArgumentParser:

@@ -47,7 +47,8 @@ def settings_from_file(path: str) -> DispatcherSettings:
     """Read the settings from a file: the daemon's TOML (*.toml), JSON (*.json) or else YAML.
 
     YAML needs PyYAML, TOML needs Python 3.11 or tomli: the ImportError says so. Raises RuntimeError
-    for a file that is no mapping or has another version, and what the parser raises.
+    for a file that is no mapping or has another version, and what the parser raises, without a
+    quotation of the file.
     """
     with open(path, "rb") as stream:
         text = stream.read().decode("utf-8")
@@ -68,11 +69,21 @@ def _parser(path: str) -> Any:
         return parse
     if path.endswith(".json"):
         return json.loads
+    return _parse_yaml
+
+
+def _parse_yaml(text: str) -> Any:
+    """Parse YAML. Its own errors quote the line, which may hold a password: the place is enough."""
     try:
         import yaml
     except ImportError as exc:
         raise ImportError("a YAML configuration needs PyYAML: pip install PyYAML") from exc
-    return yaml.safe_load
+    try:
+        return yaml.safe_load(text)
+    except yaml.MarkedYAMLError as exc:
+        mark = exc.problem_mark
+        place = " at line %d, column %d" % (mark.line + 1, mark.column + 1) if mark else ""
+        raise type(exc)("the configuration is no valid YAML%s" % place) from None
 
 
 def settings_from_env() -> DispatcherSettings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import uuid
@@ -71,6 +70,8 @@ class Control:
         self, command: str, expected_replies: int = 1, timeout: float = 1, data: Optional[Dict[str, Any]] = None
     ) -> List[Reply]:
         """Send a command and return the replies that came within `timeout` seconds, as `control_with_reply`."""
+        import asyncio  # here, as a program that only publishes does without it
+
         request = self._request()
         broker = self._broker(request.reply_to)
         message = self.create_message(command, reply_to=request.reply_to, send_data=data)

@@ -67,7 +67,7 @@ class ForkServer:
             self._project = Project(packet, self._home)
         except SpecError as exc:
             failures.print_traceback(exc.__cause__)
-            self._send({"op": "failed", "error": "%s: %s" % (exc, failures.describe(exc.__cause__))})
+            self._send({"op": "failed", "error": "%s: %s%s" % (exc, failures.describe(exc.__cause__), _advice(exc.__cause__))})
             return _EXIT_FAILED
         self._settle()
         self._send({
@@ -181,6 +181,13 @@ class ForkServer:
 
     def _send(self, packet):
         self._sock.send(json.dumps(packet).encode("ascii"), socket.MSG_NOSIGNAL)
+
+
+def _advice(exc):
+    """Return what to do about `exc`, which has kept the project from being loaded, or ""."""
+    if isinstance(exc, ModuleNotFoundError):
+        return " (worker.python is %s; worker.pythonpath adds directories)" % sys.executable
+    return ""
 
 
 def _ignore_group_signals():

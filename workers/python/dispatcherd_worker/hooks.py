@@ -166,10 +166,10 @@ class Custom(Hooks):
 
     def _finished_message(self, message, result, failure, started, stopping):
         """Return what post_task is given: the message that the original's worker would send."""
+        if failure is not None and issubclass(type(failure), self._library.Cancel):
+            result, failure = "<cancel>", None
         if self._get_finished_message:
             raw = result if failure is None or issubclass(type(failure), self._library.Exit) else failure
-            if failure is not None and issubclass(type(failure), self._library.Cancel):
-                raw = "<cancel>"
             return self._call_hook("get_finished_message", raw, message, started)
         uuid = self._call_hook("get_uuid", message) if self._get_uuid else message.get("uuid", "<unknown>")
         finished = {

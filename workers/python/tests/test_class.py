@@ -1,6 +1,5 @@
 """The project's worker class: its hooks, its own ways to run a task, and what it may raise."""
 
-import os
 import signal
 
 from tests import harness
@@ -41,9 +40,11 @@ class Hooks(ClassCase):
         self.assertEqual(self.lines(worker), ["pre_task u-1", "task", "post_task u-1 None False"])
         worker.run("sample.fail", uuid="u-2")
         self.assertEqual(self.lines(worker), ["pre_task u-2", "post_task u-2 None False"])
-        worker.run("sample.leave", 7, uuid="u-3")
+        worker.run("sample.cancel_itself", uuid="u-3")
+        self.assertEqual(self.lines(worker), ["pre_task u-3", "post_task u-3 <cancel> False"])
+        worker.run("sample.leave", 7, uuid="u-4")
         self.assertEqual((worker.reason(), worker.wait()), ("the task raised DispatcherExit", 0))
-        self.assertEqual(self.lines(worker), ["pre_task u-3", "post_task u-3 7 True", "on_shutdown"])
+        self.assertEqual(self.lines(worker), ["pre_task u-4", "post_task u-4 7 True", "on_shutdown"])
 
 
 class IdleTimeout(ClassCase):

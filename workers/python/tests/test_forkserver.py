@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import unittest
 
@@ -14,7 +15,7 @@ class Forking(harness.WorkerCase):
     def test_ready_names_python_and_library(self):
         answer = self.server.answer
         self.assertEqual(answer["op"], "ready")
-        self.assertEqual(answer["python"], "%d.%d.%d" % __import__("sys").version_info[:3])
+        self.assertEqual(answer["python"], "%d.%d.%d" % sys.version_info[:3])
         self.assertEqual((answer["library"], answer["version"], answer["pid"]), ("builtin", 1, self.server.pid))
 
     def test_three_forks_give_three_processes_that_are_our_children(self):
@@ -96,7 +97,8 @@ class Loading(unittest.TestCase):
         return printed
 
     def test_a_preload_that_is_missing_is_named(self):
-        self.assert_fails({"preload": ["nosuch.tasks"]}, "preload nosuch.tasks: ModuleNotFoundError: No module named 'nosuch'")
+        self.assert_fails({"preload": ["nosuch.tasks"]}, "preload nosuch.tasks: ModuleNotFoundError: No module named 'nosuch'"
+                          " (worker.python is %s; worker.pythonpath adds directories)" % sys.executable)
 
     def test_a_preload_that_raises_leaves_its_traceback(self):
         printed = self.assert_fails({"preload": ["broken"]}, "preload broken: SystemExit: 3")

@@ -29,6 +29,13 @@ class Install(unittest.TestCase):
             self.assertIn('"%s",\n' % name, text)
         self.assertNotIn("scripts", text)
 
+    def test_the_originals_extras_are_known_as_every_pip_spells_them(self):
+        with open(os.path.join(LIBRARY, "pyproject.toml"), encoding="utf-8") as stream:
+            text = stream.read()
+        for extra in ("pg-notify", "pg-notify-dev", "pg-notify-prod", "metrics"):
+            self.assertIn("\n%s = [" % extra, text)
+        self.assertNotIn("\npg_notify", text)
+
     @unittest.skipIf(harness.original_library() is None,
                      "%s names no virtual environment, which would have setuptools" % harness.VENV_VARIABLE)
     def test_what_is_installed_is_whole_and_works_alone(self):

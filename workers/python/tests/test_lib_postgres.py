@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 import threading
 import unittest
@@ -12,7 +13,7 @@ from dispatcherd.brokers import get_broker
 from dispatcherd.config import LazySettings, DispatcherSettings
 from dispatcherd.control import Control
 from dispatcherd.factories import get_control_from_settings
-from dispatcherd.publish import submit_task, task
+from dispatcherd.publish import submit_task
 from dispatcherd.registry import DispatcherMethodRegistry
 
 CONNINFO = os.environ.get("DISPATCHERD_TEST_CONNINFO")
@@ -288,6 +289,34 @@ class Kept(PostgresCase):
             self.submit(uuid="after")
             self.assertEqual([json.loads(text)["uuid"] for text in self.heard(2)], ["before", "after"])
             self.assertNotEqual(self.backends(), mine)
+
+    def slow_broker(self, during):
+        """Return a broker whose publications take a second, within which a signal calls `during`."""
+        before = signal.signal(signal.SIGALRM, lambda number, frame: during())
+        self.addCleanup(signal.signal, signal.SIGALRM, before)
+        broker = self.broker()
+        broker.get_connection()
+        broker.NOTIFY_QUERY_TEMPLATE = "SELECT pg_notify(%s, %s), pg_sleep(1)"
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        return broker
+
+    def test_a_publication_that_is_interrupted_does_not_spoil_the_next(self):
+        def interrupt():
+            raise InterruptedError
+
+        for message in ("x", "x" * 9000):
+            with self.assertRaises(InterruptedError):
+                self.slow_broker(interrupt).publish_message(message=message)
+            self.broker().publish_message(message="after")
+            self.wait_backends(1)
+            while "after" not in self.heard():
+                pass  # the server may have sent the interrupted one
+
+    def test_a_signal_handler_may_publish_during_a_publication(self):
+        for message in ("outer", "x" * 9000):
+            self.slow_broker(lambda: self.broker().publish_message(message="inner")).publish_message(message=message)
+            self.assertEqual(self.heard(2 if message == "outer" else 3)[0], "inner")
+            self.wait_backends(1)
 
     def test_a_notice_does_not_end_a_connection(self):
         self.submit()

@@ -1,6 +1,8 @@
 """What publishing puts into a message, and where it sends it."""
 
 import json
+import subprocess
+import sys
 import time
 import unittest
 import uuid
@@ -14,6 +16,7 @@ from dispatcherd.processors.delayer import Delayer
 from dispatcherd.processors.params import ProcessorParams
 from dispatcherd.processors.queuer import Queuer
 from dispatcherd.registry import DispatcherMethod, DispatcherMethodRegistry, InvalidMethod
+from tests.harness import HOME
 
 MEMORY = "dispatcherd.testing.brokers.memory"
 
@@ -163,6 +166,25 @@ class Options(unittest.TestCase):
             self.assertEqual(params.from_message({}), params())
             self.assertTrue(issubclass(params, ProcessorParams))
         self.assertEqual(publish.CompatParams.from_message({"on_duplicate": "serial"}).to_dict(), {"on_duplicate": "serial"})
+
+
+class Imports(unittest.TestCase):
+    def test_a_publisher_imports_no_more_than_it_uses(self):
+        """A worker's first publication should not wait for what it does without."""
+        code = (
+            "import socket, sys, tempfile\n"
+            "from dispatcherd.config import setup\n"
+            "from dispatcherd.publish import submit_task\n"
+            "from dispatcherd.worker.task import TaskWorker\n"
+            "assert 'uuid' not in sys.modules\n"
+            "with tempfile.TemporaryDirectory() as home, socket.socket(socket.AF_UNIX) as server:\n"
+            "    server.bind(home + '/s')\n"
+            "    server.listen()\n"
+            "    setup(config={'version': 2, 'brokers': {'socket': {'socket_path': home + '/s'}}})\n"
+            "    submit_task(TaskWorker)\n"
+            "print([name for name in ('asyncio', 'argparse', 'psycopg', 'yaml') if name in sys.modules])\n")
+        ended = subprocess.run([sys.executable, "-S", "-c", code], env={"PYTHONPATH": HOME}, stdout=subprocess.PIPE, text=True)
+        self.assertEqual((ended.returncode, ended.stdout), (0, "[]\n"))
 
 
 class Brokers(unittest.TestCase):

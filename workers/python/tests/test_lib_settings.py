@@ -163,6 +163,17 @@ class Files(SettingsCase):
             with self.assertRaisesRegex(RuntimeError, "must hold a mapping"):
                 config.settings_from_file(self.file("bad.yml", text))
 
+    @unittest.skipUnless(HAS_YAML, "PyYAML is not here")
+    def test_an_error_of_yaml_quotes_nothing_of_the_file(self):
+        import yaml
+        for text, kind, place in (('version: 2\nconninfo: "password=hunter2\n', yaml.scanner.ScannerError, "line 3, column 1"),
+                                  ("password: !hunter2 x", yaml.constructor.ConstructorError, "line 1, column 11"),
+                                  ("password: *hunter2", yaml.composer.ComposerError, "line 1, column 11")):
+            with self.assertRaises(kind) as raised:
+                config.settings_from_file(self.file("bad.yml", text))
+            self.assertEqual(str(raised.exception), "the configuration is no valid YAML at " + place)
+            self.assertTrue(raised.exception.__suppress_context__)
+
     def test_without_pyyaml_the_error_names_it(self):
         with mock.patch.dict(sys.modules, {"yaml": None}):
             with self.assertRaisesRegex(ImportError, "PyYAML"):

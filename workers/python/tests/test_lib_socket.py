@@ -99,9 +99,9 @@ class Client(SocketCase):
 
     def test_nobody_there(self):
         for ask in self.ways():
-            with self.assertRaises(FileNotFoundError):
+            with self.assertRaisesRegex(FileNotFoundError, "is dispatcherd running.*d.sock"):
                 ask("alive")
-        with self.assertRaises(FileNotFoundError):
+        with self.assertRaisesRegex(FileNotFoundError, "is dispatcherd running.*d.sock"):
             Broker(self.path).publish_message(message="m")
 
     def test_a_long_message_goes_in_chunks_over_one_connection(self):
@@ -113,6 +113,10 @@ class Client(SocketCase):
         self.assertIsNone(broker.sock)
         asyncio.run(broker.apublish_message(message=message))
         self.assertIsNone(broker.publish_message(message='{"last": 1}'))
+        self.assertIsNone(broker.sock)
+        # The service serves one after the other, so that the connection before this one has been closed.
+        self.assertEqual(self.control().control_with_reply("alive", timeout=PATIENCE), [{}])
+        self.assertIn({"last": 1}, lines)
         self.assertEqual(lines[0]["total"], 4)
 
 

@@ -148,6 +148,10 @@ class Programs(CliCase):
     def test_a_failure_is_one_line(self):
         code, out = self.run_control("alive", _Control(failure=ConnectionRefusedError("refused")))
         self.assertEqual((code, out), ("dispatcherctl: ConnectionRefusedError: refused", ""))
+        for failure in (ImportError("no\ndriver"), type("Error", (Exception,), {})("of a\n\tdatabase\n")):
+            code, out = self.run_control("alive", _Control(failure=failure))
+            self.assertEqual(out, "")
+            self.assertRegex(code, "^dispatcherctl: (ImportError: no driver|Error: of a database)$")
 
     def test_the_variable_names_the_file_unless_the_command_line_does(self):
         parser = self.cli.get_parser()

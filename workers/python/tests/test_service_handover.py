@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -147,7 +148,10 @@ class RunService(unittest.TestCase):
             "import dispatcherd, dispatcherd.config\n"
             "dispatcherd.config.setup(config={'version': 2})\n"
             "dispatcherd.run_service()\n", program)
-        self.assertEqual((code, int(out.split()[1], 16)), (0, 0))
+        ignored = int(out.split()[1], 16)
+        # Those that the C library keeps for itself (32 and 33, see signal(7)) are not Python's to give back.
+        left = [number for number in signal.valid_signals() if ignored >> number - 1 & 1]
+        self.assertEqual((code, left), (0, []))
 
     def test_a_program_that_cannot_be_executed_is_told(self):
         _, code, _, err = self.run_python(

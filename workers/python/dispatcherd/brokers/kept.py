@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import threading
 import weakref
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Dict, Iterator, List, Mapping
 
 import psycopg
-
+from psycopg.pq import TransactionStatus
 
 _inherited: List[psycopg.Connection[Any]] = []  # of a parent process; to let go of one would be a warning
 
@@ -32,7 +33,7 @@ class _Kept:
         A connection that is idle and has something to read has a notice for us, or its own end:
         the server is asked which.
         """
-        if self.pid != os.getpid() or self.connection.closed:
+        if self.pid != os.getpid() or self.is_spoilt():
             return False
         waiting = select.poll()
         waiting.register(self.connection.fileno(), select.POLLIN)
@@ -43,6 +44,10 @@ class _Kept:
         except psycopg.Error:
             return False
         return True
+
+    def is_spoilt(self) -> bool:
+        """Tell whether it is closed, or an exception has torn its user away from the server's answer."""
+        return self.connection.info.transaction_status in (TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN)
 
 
 def _close_in(pid: int, connection: psycopg.Connection[Any]) -> None:
@@ -62,16 +67,31 @@ class KeptConnections(threading.local):
     def __init__(self) -> None:
         self._kept: Dict[str, _Kept] = {}
 
+    @contextlib.contextmanager
+    def lent(
+        self, config: Mapping[str, Any], connect: Callable[..., psycopg.Connection[Any]]
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """Lend the thread's connection for `config`; one that has died is replaced by `connect(**config)`.
+
+        Meanwhile it is not kept, so that a signal handler which publishes, too, gets another one.
+        One that an exception has spoilt is closed.
+        """
+        key = _key(config)
+        kept = self._kept.pop(key, None)
+        if kept is None or not kept.is_usable():
+            kept = _Kept(connect(**config))
+        try:
+            yield kept.connection
+        finally:
+            if not kept.is_spoilt():
+                self._kept[key] = kept
+
     def get(
         self, config: Mapping[str, Any], connect: Callable[..., psycopg.Connection[Any]]
     ) -> psycopg.Connection[Any]:
-        """Return the thread's connection for `config`; one that has died is replaced by `connect(**config)`."""
-        key = _key(config)
-        kept = self._kept.get(key)
-        if kept is None or not kept.is_usable():
-            self.close(config)
-            kept = self._kept[key] = _Kept(connect(**config))
-        return kept.connection
+        """Return the thread's connection for `config`, which stays the thread's."""
+        with self.lent(config, connect) as connection:
+            return connection
 
     def close(self, config: Mapping[str, Any]) -> None:
         """Close the thread's connection for `config`, if there is one."""

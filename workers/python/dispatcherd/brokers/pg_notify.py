@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import uuid
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any, AsyncGenerator, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 try:
@@ -163,17 +163,25 @@ class Broker(BrokerProtocol):
 
     def get_connection(self) -> psycopg.Connection[Any]:
         """Return the connection to publish with: this process's and thread's own, alive as far as can be seen."""
+        with self._lent_connection() as connection:
+            return connection
+
+    @contextmanager
+    def _lent_connection(self) -> Iterator[psycopg.Connection[Any]]:
+        """Lend the connection to publish with."""
         if self._listening is not None and self._listening_thread == threading.get_ident():
-            return self._listening
-        if self._sync_connection is not None and not getattr(self._sync_connection, "closed", False):
-            return self._sync_connection
-        if self._sync_connection_factory:
+            yield self._listening
+        elif self._sync_connection is not None and not getattr(self._sync_connection, "closed", False):
+            yield self._sync_connection
+        elif self._sync_connection_factory:
             self._sync_connection = _factory(self._sync_connection_factory)(**self._config)
-            return self._sync_connection
-        if self._config:
+            yield self._sync_connection
+        elif self._config:
             self._uses_kept = True
-            return _kept.get(self._config, create_connection)
-        raise RuntimeError("the connection that pg_notify was given is closed")
+            with _kept.lent(self._config, create_connection) as connection:
+                yield connection
+        else:
+            raise RuntimeError("the connection that pg_notify was given is closed")
 
     def publish_message(self, channel: Optional[str] = None, message: str = "") -> str:
         """Send a message; return the channel. If it needs several chunks, all are sent or none.
@@ -183,10 +191,10 @@ class Broker(BrokerProtocol):
         """
         channel = self.get_publish_channel(channel)
         chunks = split_message(message, max_bytes=self.max_message_bytes)
-        connection = self.get_connection()
-        own = connection is not self._sync_connection
-        with connection.transaction() if own and len(chunks) > 1 else nullcontext():
-            self._send(connection, channel, chunks)
+        with self._lent_connection() as connection:
+            own = connection is not self._sync_connection
+            with connection.transaction() if own and len(chunks) > 1 else nullcontext():
+                self._send(connection, channel, chunks)
         logger.debug("Sent %d characters in %d parts to channel %s", len(message), len(chunks), channel)
         return channel
 

@@ -16,7 +16,7 @@ import threading
 from typing import IO, Any, Dict, List, Tuple
 
 from ..config import settings as global_settings
-from . import program
+from . import child, program
 
 _SECTION = "dispatcherd"  # of the settings, with the keys that the daemon has and the original has not
 
@@ -26,25 +26,35 @@ _FOR_PUBLISHERS = ("_factory", "_connection", "context")
 _LEVELS = ((logging.DEBUG, "debug"), (logging.INFO, "info"), (logging.WARNING, "warning"))
 
 
-def become_daemon(settings: Any = global_settings) -> None:
-    """Replace this process by the daemon; see `dispatcherd.run_service`."""
+def run_daemon(settings: Any = global_settings) -> None:
+    """Replace this process by the daemon, or wait for it where there are threads; see `dispatcherd.run_service`."""
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("run_service() replaces the process, and must be called in its main thread")
     path = program.find()
-    file = settings.daemon_file
+    file, descriptors = settings.daemon_file, []
     if file is None:
-        descriptor = settings_in_memory(settings)
-        os.set_inheritable(descriptor, True)
-        file = in_memory(descriptor)
+        descriptors = [settings_in_memory(settings)]
+        file = in_memory(descriptors[0])
+    command = arguments(path, file)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # as it is where the descriptor was closed
             stream.flush()
+    if threading.active_count() > 1:
+        child.run(command, descriptors)
+    else:
+        _become(command, descriptors)
+
+
+def _become(command: List[str], descriptors: List[int]) -> None:
+    """Replace this process by the program; it inherits the descriptors."""
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, True)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores, and the daemon would, too
         signal.signal(number, signal.SIG_DFL)
     try:
-        os.execv(path, arguments(path, file))
+        os.execv(command[0], command)
     except OSError as exc:
-        raise RuntimeError("execute %s: %s" % (path, exc.strerror)) from None
+        raise RuntimeError("execute %s: %s" % (command[0], exc.strerror)) from None
 
 
 def arguments(path: str, file: str) -> List[str]:

@@ -170,7 +170,8 @@ def configurations():
     try:
         config.settings_from_env()
     except RuntimeError as exc:
-        say("the text", lambda: str(exc))
+        text = str(exc)
+        say("the text", lambda: text)
     say("is_setup", lambda: [config.is_setup(), config.is_setup(config.LazySettings())])
 
 
