@@ -14,10 +14,10 @@ PY_FILES := $(shell find workers/python -name '*.py')
 INTEROP := ^TestInterop
 INTEGRATION := DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go test -race -shuffle=on -count=1 -timeout 20m
 
-.PHONY: help build demo test lint unit python integration interop bench clean
+.PHONY: help build demo test lint unit python integration interop test-host bench clean
 
 help: ## what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 build: bin/dispatcherd bin/dispatcherctl ## the two programs, into bin/
 
@@ -52,6 +52,9 @@ integration: build $(VENV)/.done ## the built programs with a real Postgres
 
 interop: build $(VENV)/.done ## the Python original from PyPI as publisher, control client, dispatcherctl and library
 	$(INTEGRATION) -run '$(INTEROP)' ./tests
+
+test-host: build ## the service on a booted systemd, in a virtual machine
+	@tests/host/run
 
 bench: ## tasks per second and memory, the Python original and ours in turns
 	@tests/setup/need go python3 venv postgres

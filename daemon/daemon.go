@@ -98,8 +98,9 @@ func (d *Daemon) begin(ctx context.Context, c *crew) {
 	c.stopFirst(ctx, "socket")
 }
 
-// askBound is how long the service manager may take to say what it has ordered.
-const askBound = time.Second
+// askBound is how long the service manager may take to say what it has ordered. On a busy
+// host it has taken more than two seconds; a restart that is taken for a stop ends tasks.
+const askBound = 10 * time.Second
 
 // restarts says whether the daemon is to come back and tasks can go on without it. When
 // nobody answers, it stops.

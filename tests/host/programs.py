@@ -1,0 +1,300 @@
+"""The programs themselves in their units: a project's tasks, by the socket and by Postgres."""
+import json
+import os
+import re
+import shutil
+import signal
+
+from install import install
+from steps import (alive, as_user, contains, drop_in, equal, fails, finish, journal, main, manager, pids_of,
+                   run, show, state, step, until, write)
+
+CONFIG = "/etc/dispatcherd/dispatcherd.toml"
+OUT = "/srv/app/out"
+GOOD = """version = 2
+node_id = "guest"
+
+[pool]
+min_workers = 2
+max_workers = 4
+shutdown_grace = "60s"
+
+[worker]
+pythonpath = ["/srv/app"]
+tasks_allow = ["app.*"]
+
+[brokers.pg_notify]
+conninfo = "host=/run/postgresql dbname=postgres user=dispatcherd"
+channels = ["app_tasks"]
+
+[brokers.socket]
+path = "/run/dispatcherd/dispatcherd.sock"
+
+[supervisor]
+socket = "/run/dispatcherd/supervisor.sock"
+"""
+# As PostgreSQL's own packages name it.
+POSTGRES = "postgresql@15-main"
+
+
+def ctl(arguments, config=CONFIG):
+    """What dispatcherctl answers to ARGUMENTS."""
+    return json.loads(run(f"dispatcherctl --config {config} --output json --timeout 30 {arguments}"))[0]
+
+
+def who():
+    """What the task of that name returns."""
+    text = run(f"dispatcherctl --config {CONFIG} --output json --timeout 30 run app.tasks.who --wait")
+    verdict = json.loads(text.partition("\n")[2])  # the first line is the uuid
+    equal(verdict["outcome"], "succeeded")
+    return verdict["result"]
+
+
+def count(name, config=CONFIG):
+    """Start the task that counts, with NAME for its uuid; the pid of its worker."""
+    run(f"dispatcherctl --config {config} --timeout 30 run app.tasks.count --uuid {name} --kwarg name=\\\"{name}\\\"")
+    until(lambda: numbers(name), f"{name} counts")
+    with open(f"{OUT}/{name}", encoding="ascii") as file:
+        return int(file.readline())
+
+
+def numbers(name):
+    """The last number that the task NAME has counted to, 0 before the first."""
+    try:
+        with open(f"{OUT}/{name}", encoding="ascii") as file:
+            lines = file.read().split("\n")[1:-1]
+    except FileNotFoundError:
+        return 0
+    return int(lines[-1]) if lines else 0
+
+
+def goes_on(name, pid):
+    """See that the task NAME is in its process PID still, and counts."""
+    seen = numbers(name)
+    until(lambda: numbers(name) > seen, f"{name} counts on")
+    equal(alive(pid), True)
+
+
+def end(name):
+    """Let the task NAME end."""
+    write(f"{OUT}/{name}.end", "")
+
+
+def status_is(pattern, seconds=60):
+    """Wait until PATTERN is in the status line of the daemon."""
+    try:
+        until(lambda: pattern in show("dispatcherd", "StatusText"), f"the status says {pattern!r}", seconds)
+    except AssertionError as problem:
+        raise AssertionError(f"{problem}; it says {show('dispatcherd', 'StatusText')!r}") from None
+
+
+@step
+def programs():
+    """the programs and their units are installed, and a project"""
+    install("bin")
+    shutil.copytree("project", "/srv/app")
+    os.mkdir(OUT)
+    run(f"chmod 1777 {OUT}")
+    write(CONFIG, GOOD, 0o640, "dispatcherd")
+    run(as_user("dispatcherd", f"dispatcherd --check --config {CONFIG}"))
+
+
+@step
+def activation():
+    """a client from cold starts the service and is answered, with Postgres away"""
+    run("systemctl start dispatcherd.socket")
+    equal(state("dispatcherd"), "inactive")
+    equal(ctl("alive")["node_id"], "guest")
+    run("systemctl start dispatcherd")
+    equal(state("dispatcherd"), "active")
+    status_is("2 workers, 0 running, 0 queued; postgres: away")
+
+
+@step
+def by_socket():
+    """a task through the socket runs as the tasks' user, in a control group of its own"""
+    result = who()
+    equal(result["uid"], int(run("id -u dispatcherd-tasks")))
+    unit, _, worker = result["group"].rpartition("/")
+    equal(unit, "/dispatcherd.slice/dispatcherd-workers.service")
+    equal(bool(worker), True)
+
+
+@step
+def by_postgres():
+    """Postgres comes up, and a task through NOTIFY runs"""
+    run(f"systemctl start {POSTGRES}", seconds=120)
+    run("runuser -u postgres -- createuser dispatcherd")
+    status_is("postgres: connected")
+    message = json.dumps({"uuid": "notified", "task": "app.tasks.count", "kwargs": {"name": "notified"}})
+    write("/tmp/notify", f"NOTIFY app_tasks, '{message}';")
+    run("runuser -u postgres -- psql -q -f /tmp/notify")
+    until(lambda: numbers("notified"), "the task counts")
+    status_is("1 running")
+    end("notified")
+    status_is("0 running")
+
+
+@step
+def postgres_away():
+    """Postgres is stopped and started, and tasks come through again"""
+    run(f"systemctl stop {POSTGRES}", seconds=120)
+    status_is("postgres: away")
+    equal(state("dispatcherd"), "active")
+    run(f"systemctl start {POSTGRES}", seconds=120)
+    status_is("postgres: connected")
+    os.remove(OUT + "/notified.end")
+    os.remove(OUT + "/notified")
+    run("runuser -u postgres -- psql -q -f /tmp/notify")
+    until(lambda: numbers("notified"), "the task counts")
+    end("notified")
+    status_is("0 running")
+
+
+def entries():
+    """What the daemon's journal has, as texts of all the fields of an entry."""
+    lines = run("journalctl -o json --no-pager _SYSTEMD_UNIT=dispatcherd.service --cursor-file=/run/read.entries", check=False).splitlines()
+    for line in lines:
+        if line.startswith("{"):
+            entry = json.loads(line)
+            logged.append(" ".join(str(value) for key, value in entry.items() if not key.startswith("_")))
+    return logged
+
+
+logged = []  # by entries()
+
+
+def says(*words):
+    """Wait until there is an entry with all WORDS."""
+    return until(lambda: [text for text in entries() if all(word in text for word in words)],
+                 f"the journal has {words}")
+
+
+def ended_by_itself(name, pid):
+    """Let the task NAME of an earlier daemon end, and see that this one knows of it."""
+    contains(json.dumps(ctl("running")), name)
+    end(name)
+    until(lambda: not alive(pid), f"the worker of {name} has ended")
+    says("task ended", name, "succeeded")
+    who()
+
+
+def printed(name):
+    """The numbers of the task NAME that are in the journal."""
+    found = [re.search(rf"\b{name} (\d+)\b", text) for text in journal("dispatcherd")]
+    return [int(match[1]) for match in found if match]
+
+
+@step
+def restart():
+    """restart with a running task, which goes on to its end in its process"""
+    pid, daemon, holder = count("restarted"), main("dispatcherd"), main("dispatcherd-workers")
+    run("systemctl restart dispatcherd")
+    equal(main("dispatcherd") == daemon, False)
+    equal(main("dispatcherd-workers"), holder)
+    goes_on("restarted", pid)
+    ended_by_itself("restarted", pid)
+    last = numbers("restarted")
+    until(lambda: last in printed("restarted"), f"its last line, {last}, is in the journal")
+    equal(printed("restarted"), list(range(1, last + 1)))
+
+
+@step
+def killed_daemon():
+    """kill -9 of the daemon with a running task, which goes on to its end"""
+    pid, daemon, holder = count("survivor"), main("dispatcherd"), main("dispatcherd-workers")
+    os.kill(daemon, signal.SIGKILL)
+    until(lambda: state("dispatcherd") == "active" and main("dispatcherd") != daemon, "a new daemon is up", 60)
+    equal(main("dispatcherd-workers"), holder)
+    goes_on("survivor", pid)
+    ended_by_itself("survivor", pid)
+
+
+@step
+def bad_configuration():
+    """restart with a typo in the configuration: one clear line, the task goes on, and mended it is up"""
+    pid, holder = count("patient"), main("dispatcherd-workers")
+    write(CONFIG, GOOD.replace("max_workers", "max_wokers"), 0o640, "dispatcherd")
+    fails("systemctl restart dispatcherd")
+    until(lambda: int(show("dispatcherd", "NRestarts")) >= 3, "three starts have failed", 60)
+    until(lambda: "max_wokers" in run("systemctl status --no-pager dispatcherd", check=False), "the status has the reason")
+    until(lambda: show("dispatcherd", "ExecMainStatus") == "78", "the exit code is that of a bad configuration")
+    goes_on("patient", pid)
+    write(CONFIG, GOOD, 0o640, "dispatcherd")
+    until(lambda: state("dispatcherd") == "active", "it is up again", 60)
+    equal(main("dispatcherd-workers"), holder)
+    goes_on("patient", pid)
+    ended_by_itself("patient", pid)
+
+
+@step
+def watchdog():
+    """a daemon whose loop is stuck is ended with its stacks in the journal, and the task goes on"""
+    shutil.copy("bin/dispatcherd.stick", "/usr/bin")
+    drop_in("dispatcherd.service", f"[Service]\nWatchdogSec=10\nExecStart=\nExecStart=/usr/bin/dispatcherd.stick --config {CONFIG}\n")
+    run("systemctl restart dispatcherd")
+    pid, daemon, holder = count("watched"), main("dispatcherd"), main("dispatcherd-workers")
+    os.kill(daemon, signal.SIGUSR2)
+    until(lambda: manager("dispatcherd", "Watchdog timeout"), "the watchdog has seen it", 60)
+    says("SIGABRT: abort")
+    says("dispatch.(*Dispatcher).Run")
+    drop_in("dispatcherd.service", "")
+    until(lambda: state("dispatcherd") == "active" and main("dispatcherd") != daemon, "a new daemon is up", 60)
+    equal(main("dispatcherd-workers"), holder)
+    goes_on("watched", pid)
+    ended_by_itself("watched", pid)
+
+
+@step
+def killed_supervisor():
+    """kill -9 of the supervisor: the task ends, a new supervisor comes, the daemon stays"""
+    pid, daemon, holder = count("lost"), main("dispatcherd"), main("dispatcherd-workers")
+    os.kill(holder, signal.SIGKILL)
+    until(lambda: not alive(pid), "the task is gone")
+    until(lambda: state("dispatcherd-workers") == "active" and main("dispatcherd-workers") != holder, "a new supervisor is up", 60)
+    says("task ended", "lost", "died")
+    who()
+    equal(main("dispatcherd"), daemon)
+
+
+@step
+def instances():
+    """two instances of two users beside each other: one stops, the other goes on"""
+    pids = {}
+    for name in "red", "blue":
+        run(f"useradd -r {name}")
+        config = f"/etc/dispatcherd/{name}.toml"
+        head, _, tail = GOOD.replace("/run/dispatcherd/", f"/run/dispatcherd/{name}/").partition("[brokers.pg_notify]")
+        write(config, head + tail[tail.index("[brokers.socket]"):], 0o640, "dispatcherd")
+        run(f"systemctl start dispatcherd@{name}")
+        pids[name] = count(name, config)
+        equal(run(f"stat -c %U /proc/{pids[name]}"), name)
+    end("red")
+    run("systemctl stop dispatcherd@red")
+    until(lambda: state("dispatcherd-workers@red") == "inactive", "the workers of red are gone")
+    goes_on("blue", pids["blue"])
+    end("blue")
+    run("systemctl stop dispatcherd@blue")
+    until(lambda: state("dispatcherd-workers@blue") == "inactive", "the workers of blue are gone")
+
+
+@step
+def stop():
+    """stop with a running task: it may end, and nothing is left"""
+    pid, holder = count("last"), main("dispatcherd-workers")
+    equal(pid in pids_of("dispatcherd-workers"), True)
+    run("systemctl stop --no-block dispatcherd.socket dispatcherd")
+    until(lambda: show("dispatcherd", "SubState") == "stop-sigterm", "the daemon drains")
+    goes_on("last", pid)
+    end("last")
+    until(lambda: state("dispatcherd") == "inactive", "the daemon has left", 60)
+    until(lambda: state("dispatcherd-workers") == "inactive", "the workers are gone", 60)
+    equal([show(unit, "Result") for unit in ("dispatcherd", "dispatcherd-workers")], ["success", "success"])
+    equal([alive(pid), alive(holder)], [False, False])
+    run("systemctl stop 'dispatcherd*.socket'")
+    equal(run("find /run/dispatcherd -type s"), "")
+    equal(run("find /sys/fs/cgroup/dispatcherd.slice -mindepth 1 -type d", check=False).startswith("/"), False)
+    equal(run("ps -o pid= -u dispatcherd -u dispatcherd-tasks", check=False), "")
+
+
+finish("programs")
