@@ -5,6 +5,8 @@ export GOTOOLCHAIN := local
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 PYTHON ?= python3
 VENV := build/venv
+VERSION ?= 0.1.0
+DIST := build/dispatcherd-$(VERSION).tar.gz
 # A tree that git does not trust (another user's, or none at all) is built without its commit.
 BUILDVCS := $(shell git rev-parse --git-dir >/dev/null 2>&1 && echo auto || echo false)
 GO_FILES := $(shell find . -name '*.go' -not -path './build/*')
@@ -14,7 +16,7 @@ PY_FILES := $(shell find workers/python -name '*.py')
 INTEROP := ^TestInterop
 INTEGRATION := DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go test -race -shuffle=on -count=1 -timeout 20m
 
-.PHONY: help build demo test lint unit python integration interop test-host bench clean
+.PHONY: help build demo test lint unit python integration interop test-host dist rpm manual bench clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -31,7 +33,7 @@ demo: ## build, run tasks through the socket and, where there is a Postgres, thr
 	@tests/demo/run
 
 test: ## everything: lint, Go tests with the race detector, Python tests, integration, interop
-	@tests/setup/need go gcc python3 venv postgres pgbouncer dbus
+	@tests/setup/need go gcc python3 venv postgres pgbouncer dbus rpm
 	@$(MAKE) --no-print-directory lint $(VENV)/.done build
 	@$(MAKE) --no-print-directory unit python integration interop
 
@@ -55,6 +57,19 @@ interop: build $(VENV)/.done ## the Python original from PyPI as publisher, cont
 
 test-host: build ## the service on a booted systemd, in a virtual machine
 	@tests/host/run
+
+dist: $(DIST) ## the source archive, Go's modules vendored, into build/
+
+$(DIST): $(shell git ls-files 2>/dev/null)
+	@tests/setup/need go
+	packaging/rpm/archive $(VERSION) $@
+
+rpm: $(DIST) ## the packages, into build/rpm/
+	@tests/setup/need go rpm
+	packaging/rpm/build $(VERSION) $(DIST) build/rpm
+
+manual: build ## the manual pages that are made from what they describe
+	$(PYTHON) docs/man/generate.py bin/dispatcherctl docs/configuration.md docs/man
 
 bench: ## tasks per second and memory, the Python original and ours in turns
 	@tests/setup/need go python3 venv postgres
