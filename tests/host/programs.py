@@ -6,8 +6,8 @@ import shutil
 import signal
 
 from install import install
-from steps import (alive, as_user, contains, drop_in, equal, fails, finish, journal, main, pids_of, run,
-                   show, state, step, until, write)
+from steps import (alive, as_user, contains, drop_in, equal, fails, finish, journal, main, manager, pids_of,
+                   run, show, state, step, until, write)
 
 CONFIG = "/etc/dispatcherd/dispatcherd.toml"
 OUT = "/srv/app/out"
@@ -153,7 +153,7 @@ def postgres_away():
 
 def entries():
     """What the daemon's journal has, as texts of all the fields of an entry."""
-    lines = run("journalctl -o json --no-pager -u dispatcherd --cursor-file=/run/read.entries", check=False).splitlines()
+    lines = run("journalctl -o json --no-pager _SYSTEMD_UNIT=dispatcherd.service --cursor-file=/run/read.entries", check=False).splitlines()
     for line in lines:
         if line.startswith("{"):
             entry = json.loads(line)
@@ -180,9 +180,11 @@ def ended_by_itself(name, pid):
 
 
 def printed(name):
-    """The numbers of the task NAME that are in the journal."""
-    found = [re.search(rf"\b{name} (\d+)\b", text) for text in journal("dispatcherd")]
-    return [int(match[1]) for match in found if match]
+    """The numbers of the task NAME in the journal, in order: while there is no daemon, its
+    lines are the supervisor's to log."""
+    lines = journal("dispatcherd") + journal("dispatcherd-workers")
+    found = [re.search(rf"\b{name} (\d+)\b", text) for text in lines]
+    return sorted(int(match[1]) for match in found if match)
 
 
 @step
@@ -235,7 +237,7 @@ def watchdog():
     run("systemctl restart dispatcherd")
     pid, daemon, holder = count("watched"), main("dispatcherd"), main("dispatcherd-workers")
     os.kill(daemon, signal.SIGUSR2)
-    says("Watchdog timeout")
+    until(lambda: manager("dispatcherd", "Watchdog timeout"), "the watchdog has seen it", 60)
     says("SIGABRT: abort")
     says("dispatch.(*Dispatcher).Run")
     drop_in("dispatcherd.service", "")

@@ -133,14 +133,24 @@ def ask(path, order, seconds=30):
         return way.recv(1000).decode().strip()
 
 
-read = {}  # the messages of each unit that were read already
+read = {}  # by match, the messages that were read already
+
+
+def messages(match, pattern):
+    """The journal's messages of MATCH, one field's value, that match PATTERN, oldest first."""
+    lines = run(f"journalctl -o cat --no-pager {match} --cursor-file=/run/read.{match}", check=False).splitlines()
+    read.setdefault(match, []).extend(line for line in lines if line != "-- No entries --")
+    return [line for line in read[match] if re.search(pattern, line)]
 
 
 def journal(unit, pattern=""):
-    """The journal's messages of UNIT that match PATTERN, oldest first."""
-    lines = run(f"journalctl -o cat --no-pager -u {unit} --cursor-file=/run/read.{unit}", check=False).splitlines()
-    read.setdefault(unit, []).extend(line for line in lines if line != "-- No entries --")
-    return [line for line in read[unit] if re.search(pattern, line)]
+    """What the service UNIT has said that matches PATTERN."""
+    return messages(f"_SYSTEMD_UNIT={unit}.service", pattern)
+
+
+def manager(unit, pattern=""):
+    """What the service manager has said of the service UNIT that matches PATTERN."""
+    return messages(f"UNIT={unit}.service", pattern)
 
 
 def write(path, text, mode=0o644, group="root"):

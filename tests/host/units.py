@@ -9,8 +9,8 @@ import shutil
 import signal
 
 from install import UNITS, install
-from steps import (alive, as_user, ask, contains, drop_in, equal, fails, finish, journal, main, note, pids_of,
-                   run, show, state, step, until, write)
+from steps import (alive, as_user, ask, contains, drop_in, equal, fails, finish, journal, main, manager, note,
+                   pids_of, run, show, state, step, until, write)
 
 CONTROL = "/run/dispatcherd/dispatcherd.sock"
 CONFIG = "/etc/dispatcherd/dispatcherd.toml"
@@ -171,7 +171,7 @@ def watchdog():
     except OSError:
         pass
     until(lambda: state("dispatcherd") == "active" and main("dispatcherd") != daemon, "a new daemon is up", 60)
-    equal(len([line for line in journal("dispatcherd") if "Watchdog timeout" in line]), 1)
+    equal(len(manager("dispatcherd", "Watchdog timeout")), 1)
     drop_in("dispatcherd.service", "")
     equal(main("dispatcherd-workers"), holder)
     goes_on(task)
@@ -237,7 +237,7 @@ def broken_supervisor():
     daemon, holder = main("dispatcherd"), main("dispatcherd-workers")
     os.rename("/usr/bin/dispatcherd", "/usr/bin/dispatcherd.away")
     os.kill(holder, signal.SIGKILL)
-    until(lambda: len(journal("dispatcherd-workers", "Failed with result 'exit-code'")) >= 3, "three starts have failed", 60)
+    until(lambda: len(manager("dispatcherd-workers", "Failed with result 'exit-code'")) >= 3, "three starts have failed", 60)
     equal(main("dispatcherd"), daemon)
     os.rename("/usr/bin/dispatcherd.away", "/usr/bin/dispatcherd")
     until(lambda: state("dispatcherd-workers") == "active", "a new supervisor is up", 60)
