@@ -180,9 +180,11 @@ def ended_by_itself(name, pid):
 
 
 def printed(name):
-    """The numbers of the task NAME that are in the journal."""
-    found = [re.search(rf"\b{name} (\d+)\b", text) for text in journal("dispatcherd")]
-    return [int(match[1]) for match in found if match]
+    """The numbers of the task NAME in the journal, in order: while there is no daemon, its
+    lines are the supervisor's to log."""
+    lines = journal("dispatcherd") + journal("dispatcherd-workers")
+    found = [re.search(rf"\b{name} (\d+)\b", text) for text in lines]
+    return sorted(int(match[1]) for match in found if match)
 
 
 @step
