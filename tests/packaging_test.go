@@ -44,10 +44,11 @@ func TestManualPagesAreThoseOfTheProgramsAndTheDocument(t *testing.T) {
 	}
 }
 
-func TestManualPageOfTheDaemonHasItsOptions(t *testing.T) {
+func TestManualPageOfTheDaemonHasItsOptionsAndTheSupervisors(t *testing.T) {
 	t.Parallel()
 	page := strings.ReplaceAll(readDocument(t, "docs/man/dispatcherd.8"), `\-`, "-")
-	help := runCommand(t, ".", filepath.Join(programs, "dispatcherd"), "--help")
+	daemon := filepath.Join(programs, "dispatcherd")
+	help := runCommand(t, ".", daemon, "--help") + runCommand(t, ".", daemon, "supervisor", "--help")
 	found := 0
 	for line := range strings.Lines(help) {
 		_, after, ok := strings.Cut(line, "--")
@@ -58,7 +59,7 @@ func TestManualPageOfTheDaemonHasItsOptions(t *testing.T) {
 			}
 		}
 	}
-	if found < 4 {
+	if found < 10 {
 		t.Errorf("%d options were found in:\n%s", found, help)
 	}
 }

@@ -138,10 +138,7 @@ read = {}  # by match, the messages that were read already
 
 def messages(match, pattern):
     """The journal's messages of MATCH, one field's value, that match PATTERN, oldest first."""
-<<<<<<< HEAD
     # One field alone: -u asks for several, and after a cursor leaves out some entries then.
-=======
->>>>>>> host-vm
     lines = run(f"journalctl -o cat --no-pager {match} --cursor-file=/run/read.{match}", check=False).splitlines()
     read.setdefault(match, []).extend(line for line in lines if line != "-- No entries --")
     return [line for line in read[match] if re.search(pattern, line)]
