@@ -143,7 +143,7 @@ func TestMissingConfigurationSaysWhereItLooked(t *testing.T) {
 		t.Skip("there is a /etc/dispatcherd/dispatcherd.toml")
 	}
 	a := dispatcherd(t, t.TempDir(), nil)
-	a.want(t, 1, "", "dispatcherd: no configuration: --config is not given, DISPATCHERD_CONFIG_FILE is not set, "+
+	a.want(t, 78, "", "dispatcherd: no configuration: --config is not given, DISPATCHERD_CONFIG_FILE is not set, "+
 		"and there is neither ./dispatcherd.toml nor ./dispatcher.yml nor /etc/dispatcherd/dispatcherd.toml\n")
 }
 
@@ -159,7 +159,7 @@ func TestFileThatWasNamedAndIsNotThereIsOneLine(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := dispatcherd(t, t.TempDir(), tt.env, tt.args...)
-			a.want(t, 1, "", "no.toml: cannot be read: no such file or directory\n")
+			a.want(t, 78, "", "no.toml: cannot be read: no such file or directory\n")
 		})
 	}
 }
@@ -190,8 +190,8 @@ func TestFileOfTheDirectoryMustNotBeWritableByOthers(t *testing.T) {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "dispatcherd.toml"), settings, mode)
 		a := dispatcherd(t, dir, nil)
-		if a.code != 1 || strings.Count(a.stderr, "\n") != 1 || !strings.Contains(a.stderr, fmt.Sprintf("(mode %04o)", mode)) {
-			t.Errorf("exit code %d, %q, want 1 and a line that names mode %04o", a.code, a.stderr, mode)
+		if a.code != 78 || strings.Count(a.stderr, "\n") != 1 || !strings.Contains(a.stderr, fmt.Sprintf("(mode %04o)", mode)) {
+			t.Errorf("exit code %d, %q, want 78 and a line that names mode %04o", a.code, a.stderr, mode)
 		}
 		dispatcherd(t, dir, nil, "--check", "--config", "dispatcherd.toml").want(t, 0, "dispatcherd.toml: no problems found\n", "")
 	}
@@ -209,8 +209,8 @@ func TestFileOfTheDirectoryMustNotBelongToSomebodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := dispatcherd(t, dir, nil)
-	if a.code != 1 || strings.Count(a.stderr, "\n") != 1 || !strings.Contains(a.stderr, "belongs to uid 65534") {
-		t.Errorf("exit code %d, %q, want 1 and a line that names uid 65534", a.code, a.stderr)
+	if a.code != 78 || strings.Count(a.stderr, "\n") != 1 || !strings.Contains(a.stderr, "belongs to uid 65534") {
+		t.Errorf("exit code %d, %q, want 78 and a line that names uid 65534", a.code, a.stderr)
 	}
 	dispatcherd(t, dir, nil, "--check", "--config", "dispatcherd.toml").want(t, 0, "dispatcherd.toml: no problems found\n", "")
 }

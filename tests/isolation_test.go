@@ -255,7 +255,7 @@ func TestSecondDaemonOnTheSocketIsRefused(t *testing.T) {
 	supervisor := d.supervisor()
 	d.waitIdle(1)
 	a := dispatcherd(t, d.dir, nil, "--config", "dispatcherd.toml")
-	a.want(t, 1, "", "dispatcherd: another instance is listening on d.sock; stop it, or choose another path\n")
+	a.want(t, 69, "", "dispatcherd: another instance is listening on d.sock; stop it, or choose another path\n")
 	d.wantWork()
 	if d.supervisor() != supervisor {
 		t.Error("the first daemon has another supervisor than before")

@@ -81,6 +81,7 @@ func TestUnknownKeysTravelToTheWorkerAndAreShown(t *testing.T) {
 		t.Errorf("the worker got (-want +got):\n%s", diff)
 	}
 
+	waitFor(t, "the first to have ended", func() bool { return len(keys(t, d.ask("running"))) == 1 })
 	c.send(strings.Replace(line, "{", `{"delay": 600, `, 1))
 	want["delay"] = 600.0
 	if _, shown := c.shown("all"); cmp.Diff(want, shown) != "" {

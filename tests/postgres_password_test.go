@@ -117,15 +117,19 @@ func TestConninfoThatCannotBeReadIsNotShown(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2-of-postgres"
 	d := prepare(t, config(t, "", "", section("postgres://me:a@"+secret+"@host/db")))
-	for _, program := range [][]string{
-		{"dispatcherd", "--config", "dispatcherd.toml"},
-		{"dispatcherd", "--config", "dispatcherd.toml", "--check"},
-		{"dispatcherctl", "--config", "dispatcherd.toml", "--broker", "pg_notify", "alive"},
+	for _, tt := range []struct {
+		program []string
+		code    int
+	}{
+		{[]string{"dispatcherd", "--config", "dispatcherd.toml"}, 78},
+		{[]string{"dispatcherd", "--config", "dispatcherd.toml", "--check"}, 1},
+		{[]string{"dispatcherctl", "--config", "dispatcherd.toml", "--broker", "pg_notify", "alive"}, 1},
 	} {
+		program := tt.program
 		a := runProgram(t, d.dir, program[0], program[1:]...)
 		text := a.stdout + a.stderr
-		if a.code != 1 || !strings.Contains(text, "brokers.pg_notify.conninfo") {
-			t.Errorf("%q ended with %d, want 1 and the key that is wrong:\n%s", program, a.code, text)
+		if a.code != tt.code || !strings.Contains(text, "brokers.pg_notify.conninfo") {
+			t.Errorf("%q ended with %d, want %d and the key that is wrong:\n%s", program, a.code, tt.code, text)
 		}
 		if strings.Contains(text, secret) {
 			t.Errorf("%q shows the password:\n%s", program, text)
