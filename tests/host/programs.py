@@ -6,11 +6,10 @@ import shutil
 import signal
 
 from install import install
+from service import CONFIG, OUT, count, ctl, end, goes_on, numbers, project, who
 from steps import (alive, as_user, contains, drop_in, equal, fails, finish, journal, main, manager, pids_of,
                    run, show, state, step, until, write)
 
-CONFIG = "/etc/dispatcherd/dispatcherd.toml"
-OUT = "/srv/app/out"
 GOOD = """version = 2
 node_id = "guest"
 
@@ -37,49 +36,6 @@ socket = "/run/dispatcherd/supervisor.sock"
 POSTGRES = "postgresql@15-main"
 
 
-def ctl(arguments, config=CONFIG):
-    """What dispatcherctl answers to ARGUMENTS."""
-    return json.loads(run(f"dispatcherctl --config {config} --output json --timeout 30 {arguments}"))[0]
-
-
-def who():
-    """What the task of that name returns."""
-    text = run(f"dispatcherctl --config {CONFIG} --output json --timeout 30 run app.tasks.who --wait")
-    verdict = json.loads(text.partition("\n")[2])  # the first line is the uuid
-    equal(verdict["outcome"], "succeeded")
-    return verdict["result"]
-
-
-def count(name, config=CONFIG):
-    """Start the task that counts, with NAME for its uuid; the pid of its worker."""
-    run(f"dispatcherctl --config {config} --timeout 30 run app.tasks.count --uuid {name} --kwarg name=\\\"{name}\\\"")
-    until(lambda: numbers(name), f"{name} counts")
-    with open(f"{OUT}/{name}", encoding="ascii") as file:
-        return int(file.readline())
-
-
-def numbers(name):
-    """The last number that the task NAME has counted to, 0 before the first."""
-    try:
-        with open(f"{OUT}/{name}", encoding="ascii") as file:
-            lines = file.read().split("\n")[1:-1]
-    except FileNotFoundError:
-        return 0
-    return int(lines[-1]) if lines else 0
-
-
-def goes_on(name, pid):
-    """See that the task NAME is in its process PID still, and counts."""
-    seen = numbers(name)
-    until(lambda: numbers(name) > seen, f"{name} counts on")
-    equal(alive(pid), True)
-
-
-def end(name):
-    """Let the task NAME end."""
-    write(f"{OUT}/{name}.end", "")
-
-
 def status_is(pattern, seconds=60):
     """Wait until PATTERN is in the status line of the daemon."""
     try:
@@ -92,9 +48,7 @@ def status_is(pattern, seconds=60):
 def programs():
     """the programs and their units are installed, and a project"""
     install("bin")
-    shutil.copytree("project", "/srv/app")
-    os.mkdir(OUT)
-    run(f"chmod 1777 {OUT}")
+    project()
     write(CONFIG, GOOD, 0o640, "dispatcherd")
     run(as_user("dispatcherd", f"dispatcherd --check --config {CONFIG}"))
 
