@@ -124,17 +124,6 @@ The configuration is a TOML file, or the YAML of the Python original as it is.`,
 	return root
 }
 
-// approve says of a configuration that it can be used, and what is to be known about it.
-func approve(path string, notes []string, stdout io.Writer) error {
-	for _, note := range notes {
-		if _, err := fmt.Fprintf(stdout, "note: %s\n", note); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintf(stdout, "%s: no problems found\n", path)
-	return err
-}
-
 // serve runs the daemon until a signal ends it.
 func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	log, threshold, err := o.log.open(stderr)
@@ -181,13 +170,15 @@ func operate(ctx context.Context, o options, host daemon.Host, threshold *slog.L
 
 // check says of a configuration that it can be used, and what is to be known about it.
 func check(asked string, stdout io.Writer) error {
-	path, err := config.Find(asked)
+	cfg, err := load(asked)
 	if err != nil {
 		return err
 	}
-	cfg, err := config.Load(path)
-	if err != nil {
-		return err
+	for _, note := range cfg.Notes {
+		if _, err := fmt.Fprintf(stdout, "note: %s\n", note); err != nil {
+			return err
+		}
 	}
-	return approve(path, cfg.Notes, stdout)
+	_, err = fmt.Fprintf(stdout, "%s: no problems found\n", cfg.File)
+	return err
 }
