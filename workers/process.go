@@ -73,7 +73,11 @@ type Report struct {
 	// Of Leaving: why, in words.
 	Reason string
 
-	// Of Exited: how the process ended, in words, and whether that was in order.
+	// Of Done and Exited: what the task has cost; zero without a task.
+	Usage Usage
+
+	// Of Exited: how the process ended, also in words, and whether that was in order.
+	Death Death
 	Exit  string
 	Clean bool
 }

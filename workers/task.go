@@ -12,6 +12,9 @@ type Task struct {
 	Body []byte
 	// Timeout is how long the task may run before it is interrupted; 0 is for ever.
 	Timeout time.Duration
+	// Limits are the limits on its resources, as text that the pool does not look into;
+	// "" are those of every worker.
+	Limits string
 }
 
 // Outcome says how a task that a worker was given has ended.
@@ -52,6 +55,7 @@ type Event struct {
 	Detail  string // one line: the error, or how the process ended; "" when it succeeded
 	Result  []byte // JSON text; nil is null
 	RunTime time.Duration
+	Usage   Usage
 
 	// Of a ControlRequest.
 	Request uint64
