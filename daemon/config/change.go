@@ -50,6 +50,7 @@ var effects = map[string]struct {
 	"Worker.Settings":                {librarySettings, live},
 	"PgNotify":                       {"brokers.pg_notify", restart},
 	"PgNotify.Conninfo":              {"brokers.pg_notify.conninfo", live},
+	"PgNotify.Passfile":              {"brokers.pg_notify.passfile", live},
 	"PgNotify.Channels":              {"brokers.pg_notify.channels", live},
 	"PgNotify.DefaultPublishChannel": {"brokers.pg_notify.default_publish_channel", live},
 	"PgNotify.ConnectTimeout":        {"brokers.pg_notify.connect_timeout", live},

@@ -135,6 +135,14 @@ def whole_environment():
 
 
 @task()
+def connection():
+    """Return what a task is told of the way to Postgres."""
+    from dispatcherd.config import settings
+
+    return settings.brokers["pg_notify"]["config"]
+
+
+@task()
 def descriptors():
     """Return what each open descriptor is."""
     seen = {}
