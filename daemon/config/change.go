@@ -63,6 +63,7 @@ var effects = map[string]struct {
 	"ControlBroker":                  {"", derived},
 	"Schedule.OnStart":               {"on_start", restart},
 	"Schedule.Schedule":              {"schedule", live},
+	"Log.Level":                      {"log.level", live},
 	"Metrics":                        {"metrics", restart},
 	"Metrics.Listen":                 {"metrics.listen", restart},
 	"Service.Ready":                  {"service.ready", restart},
