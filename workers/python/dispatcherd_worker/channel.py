@@ -36,6 +36,7 @@ class Channel:
         self.inbox = collections.deque()  # (seq, body) of tasks that have not been taken
         self.stop = False  # a stop frame has come
         self.eof = False  # nothing more will come
+        self.unheard = False  # there is no daemon: the supervisor, which reads no frames, ends the workers
         self._sock = sock
         self._recv = sock.recv
         self._send = sock.send
@@ -115,12 +116,16 @@ class Channel:
                 self._sending = False
 
     def offer(self, kind, body):
-        """Send a small frame if there is room; return whether it was sent. Any thread may call it.
+        """Send a small frame if there is room and a daemon; return whether it was sent.
+
+        Any thread may call it.
 
         The socket is taken for full when a quarter of it is (what poll(2) says of a unix socket):
         when no daemon reads, the rest is there for the end of the task. It is waited for once, for
         a second, and not again before a frame has been sent.
         """
+        if self.unheard:
+            return False
         room = select.poll()
         room.register(self._sock, select.POLLOUT)
         patience, self._patience = self._patience, 0
@@ -202,6 +207,7 @@ class Channel:
             self._need = need
 
     def _accept(self, kind, seq, body):
+        self.unheard = self.unheard or seq == frames.EVERY_TASK
         if kind == frames.TASK:
             self.inbox.append((seq, body))
         elif kind == frames.CANCEL:

@@ -21,7 +21,8 @@ LEAVES = 1
 """Flag of a done frame: the worker leaves after this task."""
 
 EVERY_TASK = (1 << 64) - 1
-"""Sequence number of a cancel frame that means whatever the worker has, not one task."""
+"""Sequence number of the supervisor's frames, which it sends when there is no daemon: a cancel with
+it means whatever the worker has, not one task."""
 
 MAX_BODY = 256 << 20
 """The longest body, in bytes, that either side accepts."""
