@@ -254,6 +254,26 @@ class Control(harness.WorkerCase):
         self.assertEqual(worker.done()["error"], "ConnectionError: the daemon closed the connection before its reply")
         self.assertEqual(worker.wait(), 0)
 
+    def test_a_daemon_that_does_not_know_of_the_request_ends_the_wait(self):
+        worker = self.start()
+        worker.submit("sample.ask", "alive")
+        self.request(worker)
+        worker.send("R", 0)
+        self.assertEqual(worker.done()["error"], "ConnectionError: the daemon was restarted before its reply; "
+                                                 "whether it did what was asked is not known")
+        worker.submit("sample.ask", "alive")
+        seq, _ = self.request(worker)
+        worker.send("R", seq, b"7")
+        self.assertEqual(worker.done()["result"], 7)
+
+    def test_a_request_that_comes_later_is_not_meant(self):
+        worker = self.start()
+        worker.send("R", 0)
+        worker.submit("sample.ask", "alive")
+        seq, _ = self.request(worker)
+        worker.send("R", seq, b"7")
+        self.assertEqual(worker.done()["result"], 7)
+
     def test_bad_requests_fail_in_the_task(self):
         worker = self.start()
         self.assertEqual(worker.run("sample.ask", 5)["error"], "TypeError: command must be a string, got int")
