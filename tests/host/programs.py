@@ -126,8 +126,7 @@ def says(*words):
 
 @step
 def credential():
-    """the password of the database is the unit's credential: without it there is one clear line, with it the
-    daemon is in, and the tasks' user cannot read it"""
+    """a password of Postgres that is the unit's credential, first missing, then there; tasks cannot read it"""
     secret, loaded = "the:password of \\'guest", "/etc/credstore/dispatcherd.pg"
     if os.path.exists(loaded):
         os.remove(loaded)
