@@ -60,9 +60,10 @@ class Logging(harness.WorkerCase):
 
     def test_without_a_daemon_it_is_printed(self):
         worker = self.start()
-        worker.send("S", frames.EVERY_TASK)  # the supervisor's
-        seq = worker.submit("sample.fail", "no")
-        self.assertEqual((worker.done()["seq"], worker.reason()), (seq, "stop requested"))
+        # The supervisor's stop and the task in one, so that the task is there when the stop is read.
+        task = json.dumps({"task": "sample.fail", "args": ["no"]}).encode()
+        worker.sock.sendall(frames.encode(frames.STOP, frames.EVERY_TASK) + frames.encode(frames.TASK, 9, task))
+        self.assertEqual((worker.done()["seq"], worker.reason()), (9, "stop requested"))
         printed = worker.read(worker.stderr)
         self.assertTrue(printed.startswith("ERROR:dispatcherd.worker.task:the task raised ValueError: no\nTraceback "), printed)
 
