@@ -2,6 +2,9 @@ package workers
 
 import "time"
 
+// ourselves is who has killed a process, if the pool has.
+const ourselves = "dispatcherd"
+
 // worker is one worker of the pool. All fields but id are guarded by Pool.mu.
 type worker struct {
 	id      int
@@ -95,7 +98,7 @@ func (w *worker) release() {
 func (w *worker) ended(r Report) Event {
 	e := Event{
 		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: r.Outcome,
-		Detail: r.Error, Result: r.Result, RunTime: r.RunTime,
+		Detail: r.Error, Result: r.Result, RunTime: r.RunTime, Usage: r.Usage,
 	}
 	if r.Outcome != Succeeded && w.cause != none {
 		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, r.Error)
@@ -115,14 +118,19 @@ func (w *worker) returned() Event {
 	}
 }
 
-// died makes the event of a task whose process ended.
-func (w *worker) died(exit string, now time.Time) Event {
+// died makes the event of a task whose process ended. Why the task was to end says more
+// than how it did; but if it ran out of memory before it was killed, then that was first.
+func (w *worker) died(r Report, now time.Time) Event {
+	death := r.Death
 	e := Event{
-		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: Died,
-		Detail: exit, RunTime: now.Sub(w.started),
+		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: death.Outcome(),
+		Detail: r.Exit, RunTime: now.Sub(w.started), Usage: r.Usage, Death: &death,
 	}
-	if w.cause != none {
-		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, exit)
+	if w.killed && death.By == "" {
+		death.By = ourselves
+	}
+	if w.cause != none && (w.killed || !death.OOM) {
+		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, r.Exit)
 	}
 	return e
 }

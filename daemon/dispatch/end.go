@@ -1,10 +1,21 @@
 package dispatch
 
-import "log/slog"
+import (
+	"context"
+	"log/slog"
+)
 
-// end takes t out of wherever it is, counts and reports it. If it has twins
+// end takes t out of wherever it is, counts, logs and reports it. If it has twins
 // they must be settled afterwards.
 func (d *Dispatcher) end(t *task, e Ended) {
+	was := t.state
+	d.take(t, &e)
+	d.logEnd(t, was, &e)
+	d.report(t, e)
+}
+
+// take takes t out of wherever it is, and counts it.
+func (d *Dispatcher) take(t *task, e *Ended) {
 	switch t.state {
 	case Running:
 		delete(d.running, t.seq)
@@ -18,8 +29,11 @@ func (d *Dispatcher) end(t *task, e Ended) {
 	}
 	e.Seq, e.UUID, e.Task, e.Worker = t.seq, t.message.UUID, t.message.Task, t.worker
 	d.counts[e.Outcome]++
-	d.logEnd(t, e)
 	d.move(t, ended)
+}
+
+// report tells whoever waits for the end of t.
+func (d *Dispatcher) report(t *task, e Ended) {
 	if t.watch == nil {
 		return
 	}
@@ -30,24 +44,26 @@ func (d *Dispatcher) end(t *task, e Ended) {
 	}
 }
 
-// logEnd writes the line about one task. Those that are abandoned share one
-// line, and so do those that one request cancels before they ran.
-func (d *Dispatcher) logEnd(t *task, e Ended) {
-	log, was := d.log.Warn, t.state
+// logEnd writes the line about one task. Those that one request cancels before they ran
+// share one line.
+func (d *Dispatcher) logEnd(t *task, was State, e *Ended) {
+	level := slog.LevelWarn
 	switch {
-	case e.Outcome == Abandoned:
-		return
 	case e.Outcome == Succeeded && t.adopted: // the one trace of it in this daemon's log
-		log = d.log.Info
+		level = slog.LevelInfo
 	case e.Outcome == Succeeded, e.Outcome == Discarded, was != Running:
-		log = d.log.Debug
+		level = slog.LevelDebug
+	}
+	if !d.log.Enabled(context.Background(), level) {
+		return // as for most tasks: nothing is put into words
 	}
 	attrs := []any{"worker", e.Worker, "uuid", e.UUID, "task", e.Task,
 		"outcome", e.Outcome, "run_seconds", e.RunTime.Seconds(), "err", e.Detail}
-	if e.Outcome == Died {
+	switch e.Outcome {
+	case Killed, Quit, Crashed, Lost, OOMKilled:
 		attrs = append(attrs, "event", "task-died")
 	}
-	log("task ended", attrs...)
+	d.log.Log(context.Background(), level, "task ended", attrs...)
 }
 
 // leave forgets what runs: it goes on, and the next daemon reports its end.
@@ -91,7 +107,9 @@ func (d *Dispatcher) abandon() {
 				uuids = append(uuids, t.message.UUID)
 				named++
 			}
-			d.end(t, Ended{Outcome: Abandoned, Detail: "the dispatcher ended while the task was " + state.String()})
+			e := Ended{Outcome: Abandoned, Detail: "the dispatcher ended while the task was " + state.String()}
+			d.take(t, &e)
+			d.report(t, e)
 		}
 		if count > 0 {
 			total += count

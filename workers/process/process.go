@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"dispatcherd/workers"
@@ -213,7 +214,7 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 // why nothing more is read: the end of the stream, or a worker that is not to be
 // trusted.
 func (p *Process) finish(err error) workers.Report {
-	bound, why := endBound, "; it had closed its connection to the daemon"
+	bound, why, by := endBound, "; it had closed its connection to the daemon", ""
 	switch {
 	case p.ended:
 		bound = 0
@@ -223,6 +224,7 @@ func (p *Process) finish(err error) workers.Report {
 	if p.waitExit(bound) {
 		why = ""
 	} else {
+		by = "dispatcherd"
 		if err := p.Kill(); err != nil {
 			p.log.Error("worker could not be killed", "err", err)
 		}
@@ -241,8 +243,18 @@ func (p *Process) finish(err error) workers.Report {
 	p.pumps.Wait()
 	p.out.wait.Wait()
 	return workers.Report{
-		Kind: workers.Exited, Exit: explain(p.exit) + why,
+		Kind: workers.Exited, Exit: explain(p.exit) + why, Death: deathOf(p.exit, by),
 		Clean: p.exit.Code == 0 && p.exit.Signal == 0 && !p.exit.Lost && !p.exit.GivenUp,
+	}
+}
+
+// deathOf is the end of the process as the pool knows ends; by is who has killed it, where
+// it is known.
+func deathOf(e supervisor.Exit, by string) workers.Death {
+	return workers.Death{
+		Code: e.Code, Signal: e.Signal, Core: e.Core, By: by,
+		OOM:     e.OOM && e.Signal == syscall.SIGKILL, // else it was a child that the killer chose
+		Unknown: e.Lost || e.GivenUp,
 	}
 }
 

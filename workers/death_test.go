@@ -1,0 +1,65 @@
+package workers_test
+
+import (
+	"testing"
+	"time"
+
+	"dispatcherd/workers"
+)
+
+func TestOutOfMemoryBeforeTheKillIsWhatEndedTheTask(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, pool(1, 1), habits{})
+		b.told()
+		p := b.start(1, 3*time.Second)
+		b.pass(4 * time.Second)
+		b.wantHeard(0, "task 1", "cancel 1")
+		p.exit("killed by SIGKILL: out of memory", false)
+		b.settle()
+		b.wantTold("task 1 oom_killed: killed by SIGKILL: out of memory", "worker 1 free")
+	})
+}
+
+func TestOutOfMemoryAfterTheKillChangesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, pool(1, 1), habits{immortal: true})
+		b.told()
+		p := b.start(1, 3*time.Second)
+		b.pass(13 * time.Second)
+		b.wantHeard(0, "task 1", "cancel 1", "kill")
+		p.exit("killed by SIGKILL: out of memory", false)
+		b.settle()
+		b.wantTold("task 1 timed_out: timed out after 3s; killed by SIGKILL: out of memory", "worker 1 free")
+	})
+}
+
+func TestDeathSaysWhetherThePoolWasIt(t *testing.T) {
+	t.Parallel()
+	for by, kill := range map[string]func(b *bench, p *fakeProcess){
+		"":            func(_ *bench, p *fakeProcess) { p.exit("killed by SIGKILL", false) },
+		"dispatcherd": func(b *bench, _ *fakeProcess) { b.pool.Cancel(1); b.pass(time.Minute) },
+	} {
+		t.Run(by, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBench(t, pool(1, 1), habits{})
+				kill(b, b.start(1, 0))
+				b.settle()
+				if e := b.end(1); e.Death == nil || e.Death.By != by || e.Death.Signal != 9 {
+					t.Errorf("the end is %+v with %+v, want SIGKILL by %q", e, e.Death, by)
+				}
+			})
+		})
+	}
+}
+
+func TestEndInOrderHasWhatItHasCostAndNoDeath(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, pool(1, 1), habits{})
+		cost := workers.Usage{CPU: time.Second, MemoryPeak: 5 << 20, MemorySource: workers.PeakOfProcess}
+		b.start(1, 0).say(workers.Report{Kind: workers.Done, Seq: 1, Outcome: workers.Failed, Usage: cost})
+		b.settle()
+		if e := b.end(1); e.Death != nil || e.Usage != cost {
+			t.Errorf("the end is %+v, want no death and %+v", e, cost)
+		}
+	})
+}
