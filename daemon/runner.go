@@ -47,7 +47,7 @@ func (r *runner) run(ctx context.Context) error {
 		case workers.TaskEnded:
 			r.dispatcher.Finished(dispatch.Ended{
 				Seq: e.Task.Seq, Outcome: e.Outcome, Detail: e.Detail,
-				Result: e.Result, RunTime: e.RunTime, Death: e.Death,
+				Result: e.Result, RunTime: e.RunTime, Usage: e.Usage, Death: e.Death,
 			})
 		case workers.TaskReturned:
 			r.dispatcher.Returned(e.Task.Seq)

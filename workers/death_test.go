@@ -16,7 +16,7 @@ func TestOutOfMemoryBeforeTheKillIsWhatEndedTheTask(t *testing.T) {
 		b.wantHeard(0, "task 1", "cancel 1")
 		p.exit("killed by SIGKILL: out of memory", false)
 		b.settle()
-		b.wantTold("task 1 oom_killed: killed by SIGKILL: out of memory", "worker 1 free")
+		b.wantTold("task 1 oom_killed: killed by SIGKILL: out of memory; the kernel ended a process of it: its worker, process 1000", "worker 1 free")
 	})
 }
 
@@ -29,7 +29,7 @@ func TestOutOfMemoryAfterTheKillChangesNothing(t *testing.T) {
 		b.wantHeard(0, "task 1", "cancel 1", "kill")
 		p.exit("killed by SIGKILL: out of memory", false)
 		b.settle()
-		b.wantTold("task 1 timed_out: timed out after 3s; killed by SIGKILL: out of memory", "worker 1 free")
+		b.wantTold("task 1 timed_out: timed out after 3s; killed by SIGKILL: out of memory; the kernel ended a process of it: its worker, process 1000", "worker 1 free")
 	})
 }
 
@@ -62,4 +62,30 @@ func TestEndInOrderHasWhatItHasCostAndNoDeath(t *testing.T) {
 			t.Errorf("the end is %+v, want no death and %+v", e, cost)
 		}
 	})
+}
+
+func TestMemoryThatRanOutIsToldWithHowMuchThereWas(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name  string
+		usage workers.Usage
+		want  string
+	}{
+		{"nothing", workers.Usage{MemoryPeak: 1 << 30, MemoryMax: 2 << 30}, ""},
+		{"a child", workers.Usage{OOMKills: 1, OOMVictim: "process 78 (python3)", MemoryPeak: 50<<20 - 1000, MemoryMax: 50 << 20},
+			"out of memory; 50M of 50M were taken; the kernel ended a process of it: process 78 (python3)"},
+		{"several", workers.Usage{OOMKills: 3, MemoryPeak: 3 << 29}, "out of memory; 1.5G were taken; the kernel ended 3 processes of it"},
+		{"unmeasured", workers.Usage{OOMKills: 1, MemoryMax: 512}, "out of memory; its limit is 512; the kernel ended a process of it"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBench(t, pool(1, 1), habits{})
+				b.start(1, 0).say(workers.Report{Kind: workers.Done, Seq: 1, Outcome: workers.Succeeded, Usage: tt.usage})
+				b.settle()
+				if e := b.end(1); e.Detail != tt.want || e.Outcome != workers.Succeeded {
+					t.Errorf("the end is %s, %q, want %q", e.Outcome, e.Detail, tt.want)
+				}
+			})
+		})
+	}
 }

@@ -40,7 +40,7 @@ type Event struct {
 
 	// Of a TaskEnded.
 	Outcome Outcome
-	Detail  string // one line: the error, or how the process ended; "" when it succeeded
+	Detail  string // one line: the error, how the process ended, what ran out of memory; "" when there is nothing to say
 	Result  []byte // JSON text; nil is null
 	RunTime time.Duration
 	Usage   Usage

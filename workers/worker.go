@@ -1,6 +1,10 @@
 package workers
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
 
 // ourselves is who has killed a process, if the pool has.
 const ourselves = "dispatcherd"
@@ -103,6 +107,9 @@ func (w *worker) ended(r Report) Event {
 	if r.Outcome != Succeeded && w.cause != none {
 		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, r.Error)
 	}
+	if r.Usage.OOMKills > 0 { // a child of it was chosen
+		e.Detail = andThen(e.Detail, r.Usage.explainOOM(false))
+	}
 	return e
 }
 
@@ -132,5 +139,10 @@ func (w *worker) died(r Report, now time.Time) Event {
 	if w.cause != none && (w.killed || !death.OOM) {
 		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, r.Exit)
 	}
+	if death.OOM {
+		e.Usage.OOMKills = max(1, r.Usage.OOMKills)
+		e.Usage.OOMVictim = cmp.Or(r.Usage.OOMVictim, fmt.Sprintf("its worker, process %d", w.pid))
+	}
+	e.Detail = andThen(e.Detail, e.Usage.explainOOM(death.OOM))
 	return e
 }

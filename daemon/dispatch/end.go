@@ -1,16 +1,13 @@
 package dispatch
 
-import (
-	"context"
-	"log/slog"
-)
+import "log/slog"
 
 // end takes t out of wherever it is, counts, logs and reports it. If it has twins
 // they must be settled afterwards.
-func (d *Dispatcher) end(t *task, e Ended) {
+func (d *Dispatcher) end(t *task, e *Ended) {
 	was := t.state
-	d.take(t, &e)
-	d.logEnd(t, was, &e)
+	d.take(t, e)
+	d.logEnd(t, was, e)
 	d.report(t, e)
 }
 
@@ -27,43 +24,22 @@ func (d *Dispatcher) take(t *task, e *Ended) {
 	case Delayed:
 		d.delays.remove(t)
 	}
-	e.Seq, e.UUID, e.Task, e.Worker = t.seq, t.message.UUID, t.message.Task, t.worker
 	d.counts[e.Outcome]++
 	d.move(t, ended)
+	e.Seq, e.UUID, e.Task, e.Worker = t.seq, t.message.UUID, t.message.Task, t.worker
+	e.At, e.QueueTime = d.now, t.waited
 }
 
 // report tells whoever waits for the end of t.
-func (d *Dispatcher) report(t *task, e Ended) {
+func (d *Dispatcher) report(t *task, e *Ended) {
 	if t.watch == nil {
 		return
 	}
 	select {
-	case t.watch <- e:
+	case t.watch <- *e:
 	default:
 		d.log.Error("nobody takes the end of a watched task; this is a bug", "uuid", e.UUID, "task", e.Task)
 	}
-}
-
-// logEnd writes the line about one task. Those that one request cancels before they ran
-// share one line.
-func (d *Dispatcher) logEnd(t *task, was State, e *Ended) {
-	level := slog.LevelWarn
-	switch {
-	case e.Outcome == Succeeded && t.adopted: // the one trace of it in this daemon's log
-		level = slog.LevelInfo
-	case e.Outcome == Succeeded, e.Outcome == Discarded, was != Running:
-		level = slog.LevelDebug
-	}
-	if !d.log.Enabled(context.Background(), level) {
-		return // as for most tasks: nothing is put into words
-	}
-	attrs := []any{"worker", e.Worker, "uuid", e.UUID, "task", e.Task,
-		"outcome", e.Outcome, "run_seconds", e.RunTime.Seconds(), "err", e.Detail}
-	switch e.Outcome {
-	case Killed, Quit, Crashed, Lost, OOMKilled:
-		attrs = append(attrs, "event", "task-died")
-	}
-	d.log.Log(context.Background(), level, "task ended", attrs...)
 }
 
 // leave forgets what runs: it goes on, and the next daemon reports its end.
@@ -107,8 +83,8 @@ func (d *Dispatcher) abandon() {
 				uuids = append(uuids, t.message.UUID)
 				named++
 			}
-			e := Ended{Outcome: Abandoned, Detail: "the dispatcher ended while the task was " + state.String()}
-			d.take(t, &e)
+			e := &Ended{Outcome: Abandoned, Detail: "the dispatcher ended while the task was " + state.String()}
+			d.take(t, e)
 			d.report(t, e)
 		}
 		if count > 0 {

@@ -34,15 +34,18 @@ var Outcomes = []Outcome{
 }
 
 // Ended is the end of one task. The runner fills in Seq, Outcome, Detail,
-// Result, RunTime and Death; the dispatcher adds the rest.
+// Result, RunTime, Usage and Death; the dispatcher adds the rest.
 type Ended struct {
 	Seq        uint64
 	UUID, Task string
 	Outcome    Outcome
 	Detail     string        // one line: the error, or how the process ended
 	Result     []byte        // raw JSON, nil when there is none
+	At         time.Time     // when it was heard of
 	RunTime    time.Duration // 0 when it never ran
+	QueueTime  time.Duration // how long it was queued, waiting for a worker
 	Worker     int           // -1 when no worker had it
+	Usage      workers.Usage
 	// Death is how its worker's process ended under it; nil when it did not.
 	Death *workers.Death
 }
