@@ -11,6 +11,7 @@ import (
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/message"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/schedule"
@@ -28,6 +29,7 @@ type service struct {
 	dispatcher *dispatch.Dispatcher
 	intake     *intake
 	scheduler  *schedule.Scheduler
+	history    *history.Ring
 	sources    []Source
 	postgres   func() pgnotify.Stats // nil without Postgres
 	level      *commands.LogLevel
@@ -60,6 +62,9 @@ func (s *service) LogLevel() *commands.LogLevel { return s.level }
 
 // Notes are those of the configuration.
 func (s *service) Notes() []string { return s.cfg.Load().Notes }
+
+// History is how the last tasks have ended.
+func (s *service) History() *history.Ring { return s.history }
 
 // Chunks shows the messages that came in parts.
 func (s *service) Chunks() (message.ChunkStats, []message.Partial) { return s.intake.chunks() }

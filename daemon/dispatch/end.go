@@ -30,8 +30,11 @@ func (d *Dispatcher) take(t *task, e *Ended) {
 	e.At, e.QueueTime = d.now, t.waited
 }
 
-// report tells whoever waits for the end of t.
+// report has the end of t recorded, and then tells whoever waits for it.
 func (d *Dispatcher) report(t *task, e *Ended) {
+	if d.recorder != nil && t.request == nil {
+		d.recorder.Record(e)
+	}
 	if t.watch == nil {
 		return
 	}
