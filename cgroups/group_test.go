@@ -87,18 +87,6 @@ func TestAbsentGroupIsNoError(t *testing.T) {
 	}
 }
 
-func TestOOMKillsAreRead(t *testing.T) {
-	t.Parallel()
-	with := fakeGroup(t, map[string]string{"memory.events": "low 0\nhigh 0\nmax 21\noom 2\noom_kill 1\noom_group_kill 0\n"})
-	if got, err := with.Stats(); err != nil || got.OOMKills != 1 {
-		t.Errorf("Stats() = %+v, %v, want one OOM kill", got, err)
-	}
-	without := fakeGroup(t, nil)
-	if got, err := without.Stats(); err != nil || got.OOMKills != 0 {
-		t.Errorf("Stats() without a memory controller = %+v, %v, want none", got, err)
-	}
-}
-
 func TestRefusedTextIsInTheError(t *testing.T) {
 	t.Parallel()
 	g := fakeGroup(t, nil)

@@ -36,8 +36,8 @@ func TestOutOfMemoryAfterTheKillChangesNothing(t *testing.T) {
 func TestDeathSaysWhetherThePoolWasIt(t *testing.T) {
 	t.Parallel()
 	for by, kill := range map[string]func(b *bench, p *fakeProcess){
-		"":            func(_ *bench, p *fakeProcess) { p.exit("killed by SIGKILL", false) },
-		"dispatcherd": func(b *bench, _ *fakeProcess) { b.pool.Cancel(1); b.pass(time.Minute) },
+		"":           func(_ *bench, p *fakeProcess) { p.exit("killed by SIGKILL", false) },
+		"the daemon": func(b *bench, _ *fakeProcess) { b.pool.Cancel(1); b.pass(time.Minute) },
 	} {
 		t.Run(by, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 )
 
 // ourselves is who has killed a process, if the pool has.
-const ourselves = "dispatcherd"
+const ourselves = "the daemon"
 
 // worker is one worker of the pool. All fields but id are guarded by Pool.mu.
 type worker struct {
@@ -20,6 +20,7 @@ type worker struct {
 	retire  time.Time // when it is too old; zero: never
 
 	task        *Task // nil unless busy
+	watched     bool  // the process was told that it has been running for a while
 	sent        bool  // the task has been written to the process
 	started     time.Time
 	cause       cause     // why the task is to end; never none in a busy worker that was killed
@@ -93,7 +94,7 @@ func (w *worker) assign(t *Task, now time.Time) {
 
 // release takes the task away.
 func (w *worker) release() {
-	w.task, w.sent, w.cause, w.interrupted = nil, false, none, false
+	w.task, w.sent, w.cause, w.interrupted, w.watched = nil, false, none, false, false
 	w.started = time.Time{}
 }
 

@@ -41,9 +41,9 @@ func TestEndedTellsTheVerdictAndTheResult(t *testing.T) {
 					CPU: time.Second, MemoryPeak: 50, MemorySource: workers.PeakSampled, MemoryMax: 64, PIDsPeak: 3, Read: 4, Written: 5,
 					Throttled: 2 * time.Second, OOMKills: 1, OOMVictim: "process 7", Leftovers: 2, LeftAlone: true,
 				},
-				Death: &workers.Death{Signal: syscall.SIGKILL, By: "dispatcherd", OOM: true},
+				Death: &workers.Death{Signal: syscall.SIGKILL, By: "the daemon", OOM: true},
 			},
-			`{"ended": {"cpu_seconds": 1.0, "death": {"by": "dispatcherd", "core": false, "out_of_memory": true, "signal": 9}, "detail": "killed", ` +
+			`{"ended": {"cpu_seconds": 1.0, "death": {"by": "the daemon", "core": false, "out_of_memory": true, "signal": 9}, "detail": "killed", ` +
 				`"ended_at": 1700000000.5, "left_alone": true, "leftovers": 2, "memory_max_bytes": 64, "memory_peak_bytes": 50, ` +
 				`"memory_source": "sampled", "oom_kills": 1, "oom_victim": "process 7", "outcome": "oom_killed", "pids_peak": 3, ` +
 				`"queue_time_seconds": 0.25, "read_bytes": 4, "result": [1e400, "x"], "run_time_seconds": 1.5, "task": "a.b", ` +

@@ -40,14 +40,14 @@ func TestLineAboutAnEndHasTheVerdict(t *testing.T) {
 			map[string]any{"level": "WARN", "outcome": "failed"},
 		},
 		"all there is": {
-			Ended{Outcome: TimedOut, Death: &workers.Death{Signal: syscall.SIGKILL, By: "dispatcherd"}, Usage: workers.Usage{
+			Ended{Outcome: TimedOut, Death: &workers.Death{Signal: syscall.SIGKILL, By: "the daemon"}, Usage: workers.Usage{
 				CPU: 1500 * time.Millisecond, MemoryPeak: 60, MemorySource: workers.PeakCounted, MemoryMax: 64, PIDsPeak: 3,
 				Read: 7, Written: 8, Throttled: time.Second, Leftovers: 2, LeftAlone: true,
 			}},
 			map[string]any{
 				"level": "WARN", "outcome": "timed_out", "cpu_seconds": 1.5, "memory_peak_bytes": 60.0, "memory_source": "counted",
 				"memory_max_bytes": 64.0, "pids_peak": 3.0, "read_bytes": 7.0, "written_bytes": 8.0, "throttled_seconds": 1.0,
-				"leftovers": 2.0, "left_alone": true, "killed_by": "dispatcherd",
+				"leftovers": 2.0, "left_alone": true, "killed_by": "the daemon",
 			},
 		},
 		"out of memory": {

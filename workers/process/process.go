@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"dispatcherd/workers"
@@ -42,6 +41,9 @@ type Process struct {
 	current        atomic.Pointer[workers.Task] // whose output it is
 	notes          *supervisor.Notebook         // what the next daemon is to know
 	theirs         uint64                       // the number that the worker has for a task of an earlier daemon
+
+	watched atomic.Bool // the supervisor looks at the task
+	meter   meter       // owned by Receive
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -127,6 +129,12 @@ func (p *Process) Cancel(seq uint64) error {
 // Ring repeats the signal; without a cancel that waits to be read it does nothing.
 func (p *Process) Ring() error { return p.holder.Interrupt(p.id) }
 
+// Watch has the supervisor look at the running task from time to time.
+func (p *Process) Watch() error {
+	p.watched.Store(true)
+	return p.holder.Watch(p.id)
+}
+
 // Stop asks the process to leave when it has nothing to do.
 func (p *Process) Stop() error { return p.out.put(frame{kind: stopFrame}) }
 
@@ -183,14 +191,19 @@ func (p *Process) nextFrame() (frame, error) {
 func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 	switch f.kind {
 	case helloFrame:
-		return workers.Report{Kind: workers.Hello}, true, hello(f.body)
+		p.meter, err = hello(f.body)
+		return workers.Report{Kind: workers.Hello}, true, err
 	case doneFrame:
 		// What the task has printed is logged as the task's before it counts as done.
 		p.stdout.drain()
 		p.stderr.drain()
+		t := p.current.Load()
+		var d done
+		if r, d, err = doneReport(f.seq, f.body); err == nil {
+			p.account(&r, d, t)
+		}
 		p.notes.End()
-		t := p.current.Swap(nil)
-		r, err = doneReport(f.seq, f.body)
+		p.current.Store(nil)
 		if t != nil && p.theirs != 0 && r.Seq == p.theirs {
 			r.Seq = t.Seq
 		}
@@ -214,7 +227,7 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 // why nothing more is read: the end of the stream, or a worker that is not to be
 // trusted.
 func (p *Process) finish(err error) workers.Report {
-	bound, why, by := endBound, "; it had closed its connection to the daemon", ""
+	bound, why := endBound, "; it had closed its connection to the daemon"
 	switch {
 	case p.ended:
 		bound = 0
@@ -224,7 +237,6 @@ func (p *Process) finish(err error) workers.Report {
 	if p.waitExit(bound) {
 		why = ""
 	} else {
-		by = "dispatcherd"
 		if err := p.Kill(); err != nil {
 			p.log.Error("worker could not be killed", "err", err)
 		}
@@ -242,20 +254,14 @@ func (p *Process) finish(err error) workers.Report {
 	p.closeFiles()
 	p.pumps.Wait()
 	p.out.wait.Wait()
-	return workers.Report{
-		Kind: workers.Exited, Exit: explain(p.exit) + why, Death: deathOf(p.exit, by),
+	r := workers.Report{
+		Kind: workers.Exited, Exit: explain(p.exit) + why, Death: deathOf(p.exit),
 		Clean: p.exit.Code == 0 && p.exit.Signal == 0 && !p.exit.Lost && !p.exit.GivenUp,
 	}
-}
-
-// deathOf is the end of the process as the pool knows ends; by is who has killed it, where
-// it is known.
-func deathOf(e supervisor.Exit, by string) workers.Death {
-	return workers.Death{
-		Code: e.Code, Signal: e.Signal, Core: e.Core, By: by,
-		OOM:     e.OOM && e.Signal == syscall.SIGKILL, // else it was a child that the killer chose
-		Unknown: e.Lost || e.GivenUp,
+	if p.current.Load() != nil {
+		r.Usage = p.lastUsage()
 	}
+	return r
 }
 
 // explain says how the process ended, and what an exit code of the runtime's own means.

@@ -54,7 +54,7 @@ func (i *isolation) cage(name string) (cage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cgroupCage{group}, nil
+	return &cgroupCage{group: group}, nil
 }
 
 // sweep ends what an earlier supervisor of the same daemon has left in the tree.

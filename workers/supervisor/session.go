@@ -245,10 +245,16 @@ func (s *Supervisor) requests(ctx context.Context, to *session, beside *sync.Wai
 			s.interrupt(p.Worker)
 		case opKill:
 			if w := s.find(p.Worker); w != nil {
-				beside.Go(func() { s.kill(w) })
+				beside.Go(func() { s.killBy(w, ByOrder) })
 			}
 		case opUsage:
 			beside.Go(func() { s.measure(to, p.ID) })
+		case opWatch:
+			if w := s.find(p.Worker); w != nil {
+				s.watchTask(w)
+			}
+		case opAccount:
+			beside.Go(func() { s.account(ctx, to, p) })
 		default:
 			s.log.Warn("request ignored: it is of a kind that this version does not know", "op", p.Op)
 		}
