@@ -9,12 +9,20 @@ import (
 	"dispatcherd/control"
 )
 
-// newWorkers returns the command that lists the workers, with what each takes.
+// newWorkers returns the command that lists the workers. What each takes is measured for a table, and where it is asked
+// for: without that, YAML and JSON are those of the Python dispatcherctl.
 func newWorkers(opts *options, spec control.Spec) *cobra.Command {
-	return &cobra.Command{Use: spec.Name, Short: spec.Help, Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		_, err := opts.query(cmd.Context(), spec, map[string]any{"usage": true})
+	var measure bool
+	cmd := &cobra.Command{Use: spec.Name, Short: spec.Help, Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		data := map[string]any{}
+		if measure || opts.output.text == "table" {
+			data["usage"] = true
+		}
+		_, err := opts.query(cmd.Context(), spec, data)
 		return err
 	}}
+	cmd.Flags().BoolVar(&measure, "usage", false, "measure what each takes, as a table always has it")
+	return cmd
 }
 
 // writeWorkers lists the workers of the pool.
