@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -78,23 +76,6 @@ func (g *Group) OpenPIDs() (*os.File, error) {
 		return nil, fmt.Errorf("open %s: %w", path, cause(err))
 	}
 	return f, nil
-}
-
-// Memory returns the bytes that the group and those below it take now; ok is false
-// where the memory controller is not handed down to us, or the group is gone.
-func (g *Group) Memory() (bytes int64, ok bool, err error) {
-	text, err := read(g.dir, "memory.current")
-	if gone(err) {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	bytes, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-	if err != nil {
-		return 0, false, fmt.Errorf("read %s/memory.current: %q is not a number", g.dir, text)
-	}
-	return bytes, true, nil
 }
 
 // Remove removes the group and the groups below it. They must be empty: see

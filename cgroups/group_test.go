@@ -20,25 +20,6 @@ func TestNestedGroupsAreCounted(t *testing.T) {
 	}
 }
 
-func TestMemoryIsWhatTheKernelSays(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		files map[string]string
-		want  int64
-		ok    bool
-		fails bool
-	}{
-		{map[string]string{"memory.current": "123456789012\n"}, 123456789012, true, false},
-		{map[string]string{"cgroup.procs": ""}, 0, false, false},
-		{map[string]string{"memory.current": "much\n"}, 0, false, true},
-	} {
-		got, ok, err := fakeGroup(t, tt.files).Memory()
-		if got != tt.want || ok != tt.ok || (err != nil) != tt.fails {
-			t.Errorf("Memory() with %v = %d, %v, %v, want %d, %v", tt.files, got, ok, err, tt.want, tt.ok)
-		}
-	}
-}
-
 func TestKillIsOneWrite(t *testing.T) {
 	t.Parallel()
 	// The pid is one that must not be signalled: this test's own parent.
@@ -64,6 +45,19 @@ func TestKillWithoutTheKernelsKillSignalsEachProcess(t *testing.T) {
 	}
 	if got := content(t, filepath.Join(g.dir, "cgroup.freeze")); got != "0" {
 		t.Errorf("cgroup.freeze was left at %q, want it thawed", got)
+	}
+}
+
+func TestKillThatIsRefusedSignalsEachProcess(t *testing.T) {
+	t.Parallel()
+	victim := sleeper(t)
+	// Directories cannot be written to, as no file of a file system that is read-only by now.
+	g := fakeGroup(t, map[string]string{"cgroup.kill/x": "", "cgroup.freeze/x": "", "cgroup.procs": itoa(victim.Process.Pid) + "\n"})
+	if err := g.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if state := endOf(victim); state != "signal: killed" {
+		t.Errorf("the process ended with %q, want it killed", state)
 	}
 }
 

@@ -19,8 +19,8 @@ type cage interface {
 	members() (*os.File, error)
 	// kill ends every process in it. It is no error if there is none.
 	kill() error
-	// memory is what its processes take, in bytes.
-	memory(members sessions) (int64, UsageSource, error)
+	// usage is what its processes take.
+	usage(members sessions) (Usage, error)
 	// others are the processes in it that are not in keep.
 	others(keep []int) ([]int, error)
 	// killOthers ends them, waits until they have ended, and says how many there were.
@@ -39,8 +39,9 @@ type cage interface {
 
 // cgroupCage is a leaf of the tree.
 type cgroupCage struct {
-	group *cgroups.Group
-	peak  *cgroups.Peak // nil before the first account, and where a peak cannot be begun anew
+	group   *cgroups.Group
+	remains *remains
+	peak    *cgroups.Peak // nil before the first account, and where a peak cannot be begun anew
 }
 
 func (c *cgroupCage) path() string { return c.group.Path() }
@@ -58,7 +59,12 @@ func (c *cgroupCage) bury(ctx context.Context, exit *Exit) error {
 	counted, countErr := c.account()
 	exit.counted = counted
 	c.peak.Close()
-	return errors.Join(err, countErr, c.group.Remove(ctx))
+	c.remains.remove()
+	removeErr := c.group.Remove(ctx)
+	if removeErr != nil {
+		c.remains.add(c.group)
+	}
+	return errors.Join(err, countErr, removeErr)
 }
 
 func (c *cgroupCage) members() (*os.File, error) { return c.group.OpenPIDs() }

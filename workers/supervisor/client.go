@@ -274,6 +274,9 @@ func (c *Client) welcomed(link *conn, w *welcome) error {
 	close(c.up)
 	c.mu.Unlock()
 	c.log.Info("connected to the supervisor", "pid", w.PID, "version", version, "isolation", w.Isolation, "tree", w.Tree)
+	if version < accountVersion {
+		c.log.Warn("the supervisor is of an earlier version: what tasks cost is known in part until it is restarted", "pid", w.PID, "version", version)
+	}
 	return nil
 }
 

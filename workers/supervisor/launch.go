@@ -211,6 +211,7 @@ func (s *Supervisor) settleUpLocked(w *worker, exit *Exit) {
 		CPUEnd: exit.UserTime + exit.SystemTime, ReadEnd: exit.read, WrittenEnd: exit.written, MaxRSS: exit.MaxRSS,
 	})
 	a.Leftovers = exit.Survivors
+	s.bygone(exit)
 	exit.Account = &a
 	if exit.Signal != unix.SIGKILL {
 		return

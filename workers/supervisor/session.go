@@ -216,7 +216,7 @@ func (s *Supervisor) settleDown(ctx context.Context, tree string) {
 	if s.cfg.Tree != "" {
 		tree = s.cfg.Tree
 	}
-	iso := &isolation{reaper: s.reaper}
+	iso := &isolation{reaper: s.reaper, log: s.log}
 	var err error
 	if iso.tree, err = cgroups.Open(tree); err != nil {
 		s.log.Warn("workers are held by process groups: no cgroup tree can be had", "err", err)

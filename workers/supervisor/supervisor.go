@@ -76,6 +76,7 @@ type Supervisor struct {
 	workers  map[int]*worker // by id; nil while it is being launched
 	session  *session        // nil while no daemon is connected
 	forks    forkInfo
+	past     Totals // of the workers that have ended
 	draining bool
 }
 

@@ -11,7 +11,7 @@ import "fmt"
 //	launch {id, worker}              launched {id, worker, launched} + 4 descriptors | {id, worker, error}
 //	interrupt {worker}               exited {worker, exit}
 //	kill {worker}                    forkserver {forkserver}
-//	usage {id}                       usage {id, usage, more}
+//	usage {id}                       usage {id, usage, more, totals}
 //	watch {worker}
 //	account {id, worker, spent}      account {id, worker, account} | {id, worker, error}
 //
@@ -56,6 +56,7 @@ type packet struct {
 	ForkServer *forkInfo `json:"forkserver,omitempty"`
 	Usage      []Usage   `json:"usage,omitempty"`
 	More       bool      `json:"more,omitempty"` // another packet goes on with it
+	Totals     *Totals   `json:"totals,omitempty"`
 	Spent      *Spent    `json:"spent,omitempty"`
 	Account    *Account  `json:"account,omitempty"`
 }

@@ -158,7 +158,7 @@ class Worker:
         self._channel.cancelled.discard(seq)
         leaves = self._leave or trouble is not None
         finished = _now()
-        usage = None if meter is None else meter.end(finished)
+        usage = None if meter is None else meter.end(started, finished)
         self._channel.send_bytes(frames.done(seq, outcome, leaves, started, finished, error, text, usage))
         if trouble is not None:
             raise trouble
