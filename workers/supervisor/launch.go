@@ -199,6 +199,7 @@ func (s *Supervisor) bury(ctx context.Context, w *worker, exit *Exit) error {
 	defer w.ledger.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), buryTime)
 	defer cancel()
+	w.ledger.sampled.suspect()
 	err := w.cage.bury(ctx, exit)
 	s.settleUpLocked(w, exit)
 	return err
@@ -209,7 +210,7 @@ func (s *Supervisor) settleUpLocked(w *worker, exit *Exit) {
 	w.ledger.closed = true
 	a := w.ledger.close(exit.counted, Spent{
 		CPUEnd: exit.UserTime + exit.SystemTime, ReadEnd: exit.read, WrittenEnd: exit.written, MaxRSS: exit.MaxRSS,
-	})
+	}, 0)
 	a.Leftovers = exit.Survivors
 	s.bygone(exit)
 	exit.Account = &a
@@ -220,7 +221,7 @@ func (s *Supervisor) settleUpLocked(w *worker, exit *Exit) {
 	exit.By = w.killedBy
 	s.mu.Unlock()
 	if exit.By == "" && a.OOMKills > 0 {
-		exit.OOM, exit.By = true, ByOOM
+		exit.OOM, exit.By, a.OOMVictim = true, ByOOM, ""
 	}
 }
 
