@@ -50,8 +50,8 @@ const (
 	PeakOfProcess MemorySource = "process" // the largest resident set of the worker, or of a child that it waited for
 )
 
-// clearTimeOfTask bounds the end of what a task has left behind.
-const clearTimeOfTask = 3 * time.Second
+// leftoverTime bounds the end of what a task has left behind.
+const leftoverTime = 3 * time.Second
 
 var (
 	// ErrGone means that the worker has ended: its Exit has what its last task has cost.
@@ -170,7 +170,7 @@ func (s *Supervisor) accountTask(ctx context.Context, w *worker, spent Spent) (A
 
 // clearUp ends what a task has left behind, or counts it: each process once.
 func (s *Supervisor) clearUp(ctx context.Context, w *worker, residents []int) (left int, alone bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, clearTimeOfTask)
+	ctx, cancel := context.WithTimeout(ctx, leftoverTime)
 	defer cancel()
 	keep := append([]int{w.PID}, residents...)
 	if s.nursery.leftovers() != LeaveLeftovers {
