@@ -30,7 +30,7 @@ type Account struct {
 	MemorySource MemorySource  `json:"memory_source,omitempty"`
 	MemoryMax    int64         `json:"memory_max,omitempty"` // 0: no limit
 	OOMKills     int           `json:"oom_kills,omitempty"`
-	OOMVictim    string        `json:"oom_victim,omitempty"` // "NAME (process PID)" where it was seen before
+	OOMVictim    string        `json:"oom_victim,omitempty"` // "process PID (NAME)" where it was seen before
 	PIDsPeak     int           `json:"pids_peak,omitempty"`
 	Read         int64         `json:"read,omitempty"`    // bytes
 	Written      int64         `json:"written,omitempty"` // bytes
@@ -50,8 +50,8 @@ const (
 	PeakOfProcess MemorySource = "process" // the largest resident set of the worker, or of a child that it waited for
 )
 
-// clearTimeOfTask bounds the end of what a task has left behind.
-const clearTimeOfTask = 3 * time.Second
+// leftoverTime bounds the end of what a task has left behind.
+const leftoverTime = 3 * time.Second
 
 var (
 	// ErrGone means that the worker has ended: its Exit has what its last task has cost.
@@ -170,7 +170,7 @@ func (s *Supervisor) accountTask(ctx context.Context, w *worker, spent Spent) (A
 
 // clearUp ends what a task has left behind, or counts it: each process once.
 func (s *Supervisor) clearUp(ctx context.Context, w *worker, residents []int) (left int, alone bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, clearTimeOfTask)
+	ctx, cancel := context.WithTimeout(ctx, leftoverTime)
 	defer cancel()
 	keep := append([]int{w.PID}, residents...)
 	if s.nursery.leftovers() != LeaveLeftovers {
