@@ -11,6 +11,7 @@ import (
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/daemon/systemd"
@@ -34,6 +35,8 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	run := &runner{pool: s.pool, log: named("runner")}
 	s.dispatcher = dispatch.New(run, named("dispatcher"))
 	run.dispatcher = s.dispatcher
+	s.history = history.New(cfg.History)
+	s.dispatcher.KeepEnds(s.history)
 	s.intake = newIntake(cfg.NodeID, cfg.ChunkMessageTimeout, s.dispatcher, named("intake"))
 	s.scheduler = schedule.New(cfg.Schedule, s.intake, named("schedule"))
 	table := commands.NewTable(s.dispatcher, s.pool, s)

@@ -44,6 +44,7 @@ var effects = map[string]struct {
 	"Worker.Kwargs":                  {"worker.kwargs", live},
 	"Worker.IdleTimeout":             {"worker.idle_timeout", live},
 	"Worker.Env":                     {"worker.env", live},
+	"Worker.LeftoverProcesses":       {"worker.leftover_processes", live},
 	"Worker.Tasks":                   {"worker.tasks", live},
 	"Worker.TasksAllow":              {"worker.tasks_allow", live},
 	"Worker.Credentials":             {"worker.credentials", live},
@@ -66,6 +67,7 @@ var effects = map[string]struct {
 	"Log.Level":                      {"log.level", live},
 	"Metrics":                        {"metrics", restart},
 	"Metrics.Listen":                 {"metrics.listen", restart},
+	"History.Size":                   {"history.size", restart},
 	"Service.Ready":                  {"service.ready", restart},
 	"Supervisor.Socket":              {"supervisor.socket", restart},
 }

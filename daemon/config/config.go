@@ -13,6 +13,7 @@ import (
 
 	"dispatcherd/cgroups"
 	"dispatcherd/control"
+	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/journal"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/schedule"
@@ -75,6 +76,8 @@ type Config struct {
 	Log journal.Config
 	// Metrics is the section [metrics]; nil without it.
 	Metrics *metrics.Config
+	// History is the section [history].
+	History history.Config
 	// Service is the section [service].
 	Service systemd.Config
 	// Supervisor is the section [supervisor].
@@ -87,7 +90,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Log.Validate(), c.Service.Validate(), c.Supervisor.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Log.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.History.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -165,6 +168,7 @@ type document struct {
 	schedule.Config
 	Log        journal.Config          `toml:"log"`
 	Metrics    metrics.Config          `toml:"metrics"`
+	History    history.Config          `toml:"history"`
 	Service    systemd.Config          `toml:"service"`
 	Supervisor supervisor.ClientConfig `toml:"supervisor"`
 }
@@ -174,7 +178,7 @@ func newDocument() *document {
 		Timeout: 30 * time.Minute,
 		Pool:    workers.DefaultConfig(), Worker: process.DefaultConfig(),
 		Control: control.DefaultRights(), Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
-		Service: systemd.DefaultConfig(), Log: journal.DefaultConfig(),
+		Service: systemd.DefaultConfig(), History: history.DefaultConfig(), Log: journal.DefaultConfig(),
 	}
 	d.Brokers.PgNotify.Config, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
 	d.Brokers.PgNotify.Control = control.ReadOnly
@@ -189,7 +193,7 @@ func (d *document) config(has outline) Config {
 	c := Config{
 		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
 		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Rights: d.Control, Schedule: d.Config,
-		Log: d.Log, Service: d.Service, Supervisor: d.Supervisor,
+		Log: d.Log, Service: d.Service, Supervisor: d.Supervisor, History: d.History,
 	}
 	if has.line("brokers.pg_notify") > 0 {
 		c.PgNotify = &d.Brokers.PgNotify.Config

@@ -28,7 +28,7 @@ func (d *Dispatcher) apply(events []event) {
 		case e.submitted != nil:
 			d.accept(e.submitted)
 		case e.ended != nil:
-			d.finished(*e.ended)
+			d.finished(e.ended)
 		default:
 			d.takeBack(e.returned)
 		}
@@ -53,7 +53,7 @@ func (d *Dispatcher) due(t *task) {
 		d.admit(t)
 		return
 	}
-	d.end(t, Ended{Outcome: CarriedOut})
+	d.end(t, &Ended{Outcome: CarriedOut})
 	t.request()
 }
 
@@ -77,7 +77,7 @@ func (d *Dispatcher) admit(t *task) {
 		t.blockedAt = d.blocked
 		d.move(t, Blocked)
 	case discard:
-		d.end(t, Ended{Outcome: Discarded, Detail: "an equal task is waiting or running"})
+		d.end(t, &Ended{Outcome: Discarded, Detail: "an equal task is waiting or running"})
 	}
 }
 
@@ -122,7 +122,7 @@ func (d *Dispatcher) lateAt() time.Time {
 }
 
 // finished ends a task that ran, and lets an equal one go that waited for it.
-func (d *Dispatcher) finished(e Ended) {
+func (d *Dispatcher) finished(e *Ended) {
 	t := d.running[e.Seq]
 	if t == nil {
 		d.log.Error("a task ended that is not running; this is a bug",
@@ -160,6 +160,9 @@ func (d *Dispatcher) settle(w *twins) {
 func (d *Dispatcher) move(t *task, to State) {
 	if t.state != arriving {
 		d.lists[t.state].remove(&t.place)
+	}
+	if t.state == Queued {
+		t.waited += d.now.Sub(t.since)
 	}
 	t.state, t.since = to, d.now
 	if to != ended {

@@ -20,6 +20,8 @@ type holder interface {
 	Launch(ctx context.Context, worker int) (*supervisor.Launched, error)
 	Interrupt(worker int) error
 	Kill(worker int) error
+	Watch(worker int) error
+	Account(ctx context.Context, worker int, spent supervisor.Spent) (supervisor.Account, error)
 }
 
 var _ holder = (*supervisor.Client)(nil)

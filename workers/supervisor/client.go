@@ -55,6 +55,7 @@ type Client struct {
 	lastID    uint64
 	pending   map[uint64]chan answer // launches that were asked for
 	asked     map[uint64]*usageCall
+	accounts  map[uint64]accountCall
 	workers   map[int]held // the ones that live
 	orphans   []orphan     // the ones that lived when a supervisor was lost
 	inherited []*Launched  // before the welcome
@@ -79,7 +80,8 @@ type answer struct {
 func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
 	return &Client{
 		spec: spec, tree: tree, dial: dial, log: log,
-		up: make(chan struct{}), pending: map[uint64]chan answer{}, asked: map[uint64]*usageCall{}, workers: map[int]held{},
+		up: make(chan struct{}), pending: map[uint64]chan answer{}, asked: map[uint64]*usageCall{},
+		accounts: map[uint64]accountCall{}, workers: map[int]held{},
 		heirs: make(chan []*Launched, 1),
 	}
 }
@@ -238,6 +240,8 @@ func (c *Client) handle(link *conn, p packet, files []*os.File) error {
 		c.forkServer(p.ForkServer)
 	case opUsage:
 		c.measured(p)
+	case opAccount:
+		c.accounted(p)
 	}
 	closeAll(files)
 	return nil
@@ -270,6 +274,9 @@ func (c *Client) welcomed(link *conn, w *welcome) error {
 	close(c.up)
 	c.mu.Unlock()
 	c.log.Info("connected to the supervisor", "pid", w.PID, "version", version, "isolation", w.Isolation, "tree", w.Tree)
+	if version < accountVersion {
+		c.log.Warn("the supervisor is of an earlier version: what tasks cost is known in part until it is restarted", "pid", w.PID, "version", version)
+	}
 	return nil
 }
 
@@ -302,6 +309,10 @@ func (c *Client) lose(orphaned bool) {
 	for id, call := range c.asked {
 		call.answer <- errNotConnected // buffered
 		delete(c.asked, id)
+	}
+	for id, call := range c.accounts {
+		call <- accountAnswer{err: errNotConnected} // buffered
+		delete(c.accounts, id)
 	}
 	for id, w := range c.workers {
 		w.exited <- Exit{Lost: true} // buffered

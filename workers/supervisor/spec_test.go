@@ -14,6 +14,8 @@ func changed(t *testing.T, of reflect.Type) reflect.Value {
 	switch of.Kind() {
 	case reflect.Int, reflect.Int64:
 		v.SetInt(1)
+	case reflect.Bool:
+		v.SetBool(true)
 	case reflect.String:
 		v.SetString("x")
 	case reflect.Slice:
@@ -30,12 +32,12 @@ func changed(t *testing.T, of reflect.Type) reflect.Value {
 	return v
 }
 
-func TestSpecsDifferByEverythingButTheGraces(t *testing.T) {
+func TestSpecsDifferByWhatTheForkServerMustKnow(t *testing.T) {
 	t.Parallel()
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Spec]()) {
 		var s Spec
 		reflect.ValueOf(&s).Elem().FieldByIndex(f.Index).Set(changed(t, f.Type))
-		want := strings.HasSuffix(f.Name, "Grace")
+		want := strings.HasSuffix(f.Name, "Grace") || f.Name == "Leftovers"
 		if got := s.equal(Spec{}); got != want {
 			t.Errorf("specs that differ by %s: equal = %v, want %v", f.Name, got, want)
 		}

@@ -11,7 +11,9 @@ import "fmt"
 //	launch {id, worker}              launched {id, worker, launched} + 4 descriptors | {id, worker, error}
 //	interrupt {worker}               exited {worker, exit}
 //	kill {worker}                    forkserver {forkserver}
-//	usage {id}                       usage {id, usage, more}
+//	usage {id}                       usage {id, usage, more, totals}
+//	watch {worker}
+//	account {id, worker, spent}      account {id, worker, account} | {id, worker, error}
 //
 // The four descriptors are the daemon's end of the worker's frame socket, the read
 // ends of its stdout and stderr, and the file for notes about its task (see Note). Unknown keys and events are ignored.
@@ -28,13 +30,17 @@ const (
 	opExited    = "exited"
 	opForks     = "forkserver"
 	opUsage     = "usage"
+	opWatch     = "watch"
+	opAccount   = "account"
 )
 
 const (
 	// wireVersion is what this code speaks, minVersion the oldest that it
 	// understands: the supervisor outlives upgrades of the daemon.
-	wireVersion = 1
+	wireVersion = 2
 	minVersion  = 1
+	// accountVersion is the first one that accounts tasks.
+	accountVersion = 2
 )
 
 type packet struct {
@@ -50,6 +56,9 @@ type packet struct {
 	ForkServer *forkInfo `json:"forkserver,omitempty"`
 	Usage      []Usage   `json:"usage,omitempty"`
 	More       bool      `json:"more,omitempty"` // another packet goes on with it
+	Totals     *Totals   `json:"totals,omitempty"`
+	Spent      *Spent    `json:"spent,omitempty"`
+	Account    *Account  `json:"account,omitempty"`
 }
 
 type hello struct {
