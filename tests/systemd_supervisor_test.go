@@ -201,6 +201,28 @@ func TestRuntimeIsInstalledWhereTasksCannotWrite(t *testing.T) {
 	}
 }
 
+func TestSecondDaemonOnASupervisorEndsAndHarmsNothing(t *testing.T) {
+	t.Parallel()
+	first, k := kept(t, "", "max_workers = 2")
+	h := first.hold("task")
+	second := prepare(t, strings.Replace(config(t, "", "", ownSupervisor), "supervisor.sock", first.file("supervisor.sock"), 1))
+	m, notify := second.manage()
+	second.run(notify)
+	if code := second.wait(); code != 69 {
+		t.Errorf("the second ended with code %d, want 69; the log:\n%s", code, second.log)
+	}
+	const want = "another instance uses the supervisor at "
+	m.wait("STATUS=supervisor: " + want)
+	if n := second.log.count("dispatcherd: supervisor: " + want); n != 1 {
+		t.Errorf("that is said %d times at the end:\n%s", n, second.log)
+	}
+	k.waitLog("connection refused")
+	h.letGo()
+	h.wantEnd(0, "outcome: succeeded")
+	first.wantWork()
+	second.leftNothing()
+}
+
 func TestRuntimeThatTasksCouldChangeIsNamed(t *testing.T) {
 	t.Parallel()
 	d := prepare(t, config(t, "", "", ownSupervisor))

@@ -40,6 +40,9 @@ func (s *Supervisor) status() string {
 	if len(s.workers) == 1 {
 		workers = "1 worker"
 	}
+	if s.iso != nil && s.iso.tree == nil {
+		workers += ", without control groups"
+	}
 	switch {
 	case s.draining:
 		return "stopping: " + workers
