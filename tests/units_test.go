@@ -53,6 +53,21 @@ func TestInstancesAreTheUnits(t *testing.T) {
 	}
 }
 
+// TestReloadAsksAtTheSocketOfItsUnit: dispatcherctl would look for it in the configuration,
+// which may be bad just then.
+func TestReloadAsksAtTheSocketOfItsUnit(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"dispatcherd", "dispatcherd@"} {
+		for _, line := range unitSettings(t, name+".socket") {
+			path, found := strings.CutPrefix(line, "ListenStream=")
+			reload := "ExecReload=/usr/bin/dispatcherctl --socket " + path + " reload"
+			if found && !slices.Contains(unitSettings(t, name+".service"), reload) {
+				t.Errorf("%s.service has no line %s", name, reload)
+			}
+		}
+	}
+}
+
 // TestUnitsAreHardened has systemd-analyze count what a service could do to the host:
 // 10 is everything. The threshold is in tenths.
 func TestUnitsAreHardened(t *testing.T) {
