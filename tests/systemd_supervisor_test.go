@@ -66,9 +66,10 @@ func TestSupervisorOfItsOwnSaysHowItIs(t *testing.T) {
 	d.run()
 	d.waitLog("dispatcherd is running")
 	d.waitIdle(2)
-	k.manager.waitStatus("2 workers; daemon: process " + strconv.Itoa(d.pid()))
+	// Nothing is delegated to it here, and it says so once a daemon wants workers.
+	k.manager.waitStatus("2 workers; daemon: process " + strconv.Itoa(d.pid()) + "; no control groups")
 	d.stop()
-	k.manager.waitStatus("0 workers; no daemon")
+	k.manager.waitStatus("0 workers; no daemon; no control groups")
 	d.leftNothingBut(t, k)
 	k.stop()
 	k.manager.wait("STOPPING=1")

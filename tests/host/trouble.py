@@ -142,7 +142,7 @@ def undelegated():
     start()
     equal(who()["group"], "/dispatcherd.slice/dispatcherd-workers.service")
     equal(len(journal("dispatcherd-workers", "workers are held by process groups: no cgroup tree can be had")), 1)
-    contains(show("dispatcherd-workers", "StatusText"), "without control groups")
+    contains(show("dispatcherd-workers", "StatusText"), "; no control groups")
     stop_all()
     drop_in("dispatcherd-workers.service", "")
     start()
