@@ -6,7 +6,7 @@ import shutil
 import signal
 
 from install import install
-from service import (BASE, CONFIG, OUT, configure, count, ctl, end, failed, goes_on, instance, nothing_left, numbers,
+from service import (BASE, CONFIG, OUT, configure, count, ctl, end, entries, failed, goes_on, instance, nothing_left, numbers,
                      project, says, who)
 from steps import (alive, as_user, contains, drop_in, equal, fails, finish, journal, main, manager, pids_of,
                    run, show, state, step, until, write)
@@ -87,6 +87,40 @@ def postgres_away():
     until(lambda: numbers("notified"), "the task counts")
     end("notified")
     status_is("0 running")
+
+
+@step
+def credential():
+    """a password of Postgres that is the unit's credential, first missing, then there; tasks cannot read it"""
+    secret, loaded = "the:password of \\'guest", "/etc/credstore/dispatcherd.pg"
+    if os.path.exists(loaded):
+        os.remove(loaded)
+    quoted = secret.replace("'", "''")
+    write("/tmp/role", f"ALTER ROLE dispatcherd PASSWORD '{quoted}';")
+    run("runuser -u postgres -- psql -q -f /tmp/role")
+    # Debian's Postgres asks for a password (scram-sha-256) wherever it is not asked by its socket.
+    configure(GOOD.replace('host=/run/postgresql dbname=postgres user=dispatcherd"',
+                           'host=127.0.0.1 dbname=postgres user=dispatcherd"\npassfile = "credential:pg"'))
+    pid, holder = count("trusted"), main("dispatcherd-workers")
+    fails("systemctl restart dispatcherd")
+    failed("dispatcherd", 78, "the credential pg is not there")
+    write(loaded, secret + "\n", 0o600)
+    until(lambda: state("dispatcherd") == "active", "it is up by itself", 60)
+    status_is("postgres: connected")
+    equal(main("dispatcherd-workers"), holder)
+    goes_on("trusted", pid)
+    fails(as_user("dispatcherd-tasks", "cat /run/credentials/dispatcherd.service/pg"))
+    for process in pids_of("dispatcherd") + pids_of("dispatcherd-workers"):
+        for file in "cmdline", "environ":
+            with open(f"/proc/{process}/{file}", "rb") as text:
+                equal(secret.encode() in text.read(), False)
+    equal([text for text in entries() if secret in text], [])
+    end("trusted")
+    until(lambda: not alive(pid), "the task has ended")
+    configure(GOOD)
+    run("systemctl restart dispatcherd")
+    status_is("postgres: connected")
+    os.remove(loaded)
 
 
 def ended_by_itself(name, pid):
