@@ -112,7 +112,7 @@ func (s *service) addClient(cfg *config.Config, logFlags []string, log *slog.Log
 	spec := specOf(cfg, 1)
 	if path := cfg.Supervisor.Socket; path != "" {
 		s.client = supervisor.NewClient(spec, "", remote(path), log) // its cgroup is the one that it was given
-		return s.client.Run
+		return ownSupervisor(path, s.client.Run)
 	}
 	child := &foreground{logFlags: logFlags, log: log}
 	s.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, log)

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"fmt"
 	"net"
 
 	"dispatcherd/control"
@@ -59,6 +58,6 @@ func (d *Daemon) metricsConfig(cfg *config.Config) *metrics.Config {
 func (d *Daemon) takeMetrics(server *metrics.Server) {
 	if listener := d.host.Sockets[systemd.MetricsSocket]; listener != nil {
 		server.Take(listener)
-		d.log.Info("the metrics' socket is the service manager's", "address", fmt.Sprintf("http://%s/metrics", listener.Addr()))
+		d.log.Info("the metrics' socket is the service manager's", "address", metrics.Place(listener))
 	}
 }

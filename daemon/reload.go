@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"dispatcherd/control"
 	"dispatcherd/control/commands"
@@ -39,10 +40,13 @@ type reloader struct {
 
 	turn       chan struct{} // holds one token; who has taken it owns the field below
 	generation int           // of the workers' spec
+
+	refused atomic.Value // a string: why the last reload has changed nothing; "" if it was well
 }
 
 func newReloader(s *service, log *slog.Logger) *reloader {
 	r := &reloader{service: s, log: log, turn: make(chan struct{}, 1), generation: 1}
+	r.refused.Store("")
 	r.turn <- struct{}{}
 	return r
 }
@@ -63,10 +67,13 @@ func (r *reloader) reload(ctx context.Context) (commands.Reloaded, error) {
 	if err != nil {
 		outcome = "the configuration could not be reloaded, and is as it was"
 		// One line: it may be of many problems.
-		err = fmt.Errorf("nothing is changed: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		why := strings.ReplaceAll(err.Error(), "\n", "; ")
+		r.refused.Store(why)
+		err = fmt.Errorf("nothing is changed: %s", why)
 		r.log.Error("the configuration could not be reloaded", "err", err, "event", "configuration-bad")
 		return commands.Reloaded{}, err
 	}
+	r.refused.Store("")
 	r.log.Info("the configuration is reloaded", "changed", changes.Live, "needs_restart", changes.Restart, "workers_replaced", changes.Workers)
 	return commands.Reloaded{Changed: changes.Live, NeedsRestart: changes.Restart, WorkersReplaced: changes.Workers}, nil
 }

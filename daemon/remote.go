@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -27,6 +28,18 @@ func remote(path string) supervisor.Dial {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		return unix, nil
+	}
+}
+
+// ownSupervisor says what it means for a client that another daemon is connected: a
+// second instance on the same socket.
+func ownSupervisor(path string, client func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		err := client(ctx)
+		if errors.Is(err, supervisor.ErrTaken) {
+			return DoorError{fmt.Errorf("another instance uses the supervisor at %s; stop it, or choose another path: %w", path, err)}
+		}
+		return err
 	}
 }
 

@@ -230,7 +230,7 @@ func TestStopDrainsTheTasksOfAnEarlierDaemonToo(t *testing.T) {
 	if code := h.daemon.wait(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
-	h.keeper.manager.waitStatus("0 workers; no daemon")
+	h.keeper.manager.waitStatus("0 workers; no daemon; no control groups")
 }
 
 func TestWorkerThatDiesWithoutADaemonIsLoggedByItsTask(t *testing.T) {

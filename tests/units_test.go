@@ -54,6 +54,21 @@ func TestInstancesAreTheUnits(t *testing.T) {
 	}
 }
 
+// TestReloadAsksAtTheSocketOfItsUnit: dispatcherctl would look for it in the configuration,
+// which may be bad just then.
+func TestReloadAsksAtTheSocketOfItsUnit(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"dispatcherd", "dispatcherd@"} {
+		for _, line := range unitSettings(t, name+".socket") {
+			path, found := strings.CutPrefix(line, "ListenStream=")
+			reload := "ExecReload=/usr/bin/dispatcherctl --socket " + path + " reload"
+			if found && !slices.Contains(unitSettings(t, name+".service"), reload) {
+				t.Errorf("%s.service has no line %s", name, reload)
+			}
+		}
+	}
+}
+
 // TestTheDropInForNewerSystemdNamesTheSupervisorsOwnGroup: in any other one the supervisor
 // would make its tree below itself, where it has no controllers.
 func TestTheDropInForNewerSystemdNamesTheSupervisorsOwnGroup(t *testing.T) {

@@ -3,17 +3,50 @@ import json
 import os
 import shutil
 
-from steps import alive, equal, run, until, write
+from steps import alive, contains, equal, run, show, state, until, write
 
 CONFIG = "/etc/dispatcherd/dispatcherd.toml"
+SOCKET = "/run/dispatcherd/dispatcherd.sock"
 OUT = "/srv/app/out"
+BASE = """version = 2
+node_id = "guest"
+
+[pool]
+min_workers = 2
+max_workers = 4
+shutdown_grace = "60s"
+
+[worker]
+pythonpath = ["/srv/app"]
+tasks_allow = ["app.*"]
+
+[brokers.socket]
+path = "/run/dispatcherd/dispatcherd.sock"
+
+[supervisor]
+socket = "/run/dispatcherd/supervisor.sock"
+"""
+
+
+def configure(text, path=CONFIG):
+    """Make TEXT the configuration in the file PATH."""
+    write(path, text, 0o640, "dispatcherd")
+
+
+def instance(name):
+    """A user NAME, and the configuration of an instance for it; the path of that."""
+    run(f"useradd -r {name}")
+    config = f"/etc/dispatcherd/{name}.toml"
+    configure(BASE.replace("/run/dispatcherd/", f"/run/dispatcherd/{name}/"), config)
+    return config
 
 
 def project():
     """Put the project in its place, with a directory that its tasks may write to."""
-    shutil.copytree("project", "/srv/app")
-    os.mkdir(OUT)
-    run(f"chmod 1777 {OUT}")
+    if not os.path.exists(OUT):  # by a part before this one
+        shutil.copytree("project", "/srv/app")
+        os.mkdir(OUT)
+        run(f"chmod 1777 {OUT}")
 
 
 def ctl(arguments, config=CONFIG):
@@ -57,3 +90,50 @@ def goes_on(name, pid):
 def end(name):
     """Let the task NAME end."""
     write(f"{OUT}/{name}.end", "")
+
+
+def ended(name):
+    """Let the task NAME end, and wait until the daemon knows of it."""
+    contains(json.dumps(ctl("running")), name)
+    end(name)
+    until(lambda: name not in json.dumps(ctl("running")), f"{name} has ended")
+
+
+logged = []  # by entries()
+
+
+def entries():
+    """What the daemon's journal has, as texts of all the fields of an entry."""
+    lines = run("journalctl -o json --no-pager _SYSTEMD_UNIT=dispatcherd.service --cursor-file=/run/read.entries", check=False).splitlines()
+    for line in lines:
+        if line.startswith("{"):
+            entry = json.loads(line)
+            logged.append(" ".join(str(value) for key, value in entry.items() if not key.startswith("_")))
+    return logged
+
+
+def says(*words):
+    """Wait until there is an entry with all WORDS; all there are."""
+    return until(lambda: [text for text in entries() if all(word in text for word in words)],
+                 f"the journal has {words}")
+
+
+def failed(unit, code, reason):
+    """Wait until UNIT has ended with the exit code CODE, and has REASON in its status."""
+    until(lambda: show(unit, "ExecMainStatus") == str(code), f"the exit code of {unit} is {code}", 60)
+    until(lambda: reason in run(f"systemctl status --no-pager {unit}", check=False), f"the status of {unit} has {reason!r}", 60)
+
+
+def stop_all():
+    """Stop the service, and see that nothing is left of it."""
+    run("systemctl stop dispatcherd.socket dispatcherd-metrics.socket dispatcherd", seconds=120)
+    nothing_left()
+
+
+def nothing_left():
+    """See that no process, socket or control group is left once the service has been stopped."""
+    until(lambda: state("dispatcherd-workers") == "inactive", "the workers are gone", 60)
+    run("systemctl stop 'dispatcherd*.socket'")
+    equal(run("find /run/dispatcherd -type s"), "")
+    equal(run("find /sys/fs/cgroup/dispatcherd.slice -mindepth 1 -type d", check=False).startswith("/"), False)
+    equal(run("ps -o pid= -u dispatcherd -u dispatcherd-tasks", check=False), "")

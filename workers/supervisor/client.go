@@ -24,9 +24,15 @@ const (
 	// clearTime bounds the last connection, which is made only to have the workers
 	// of a lost supervisor ended.
 	clearTime = 10 * time.Second
+	// takenTime is how long another daemon may be connected: the end of one that was
+	// killed is seen a moment after the next one has come.
+	takenTime = 2 * time.Second
 )
 
 var errNotConnected = errors.New("the supervisor is not connected")
+
+// ErrTaken is another daemon that the supervisor serves.
+var ErrTaken = errors.New("another daemon is connected to the supervisor")
 
 // Dial connects to the supervisor's socket (SOCK_SEQPACKET, "unixpacket").
 type Dial func(ctx context.Context) (*net.UnixConn, error)
@@ -87,8 +93,9 @@ func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
 }
 
 // Run keeps the connection: when it is lost, every worker's Exited says so, and
-// Run dials again. It returns nil once ctx has ended, after closing it, and an
-// error at once if the spec cannot be used.
+// Run dials again. It returns nil once ctx has ended, after closing it, an error at
+// once if the spec cannot be used, and ErrTaken if the supervisor goes on serving
+// another daemon.
 func (c *Client) Run(ctx context.Context) error {
 	c.mu.Lock()
 	err := c.spec.Check()
@@ -96,7 +103,9 @@ func (c *Client) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.keep(ctx)
+	if err := c.keep(ctx); err != nil {
+		return err
+	}
 	c.clear(ctx)
 	return nil
 }
@@ -116,20 +125,29 @@ func (c *Client) Use(spec Spec) error {
 	return nil
 }
 
-// keep keeps the connection until ctx ends.
-func (c *Client) keep(ctx context.Context) {
+// keep keeps the connection until ctx ends, or it is clear that it is another daemon's.
+func (c *Client) keep(ctx context.Context) error {
+	var taken time.Time // since when another daemon is connected
 	for attempt := 0; ; attempt++ {
 		timer := time.NewTimer(redialDelay(attempt))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return
+			return nil
 		}
 		began := time.Now()
 		err := c.connect(ctx)
 		if ctx.Err() != nil {
-			return
+			return nil
+		}
+		switch {
+		case !errors.Is(err, ErrTaken):
+			taken = time.Time{}
+		case taken.IsZero():
+			taken = began
+		case began.Sub(taken) > takenTime:
+			return err
 		}
 		c.report(err)
 		if time.Since(began) > steadyTime {
@@ -227,6 +245,9 @@ func (c *Client) handle(link *conn, p packet, files []*os.File) error {
 	case opWelcome:
 		return c.welcomed(link, p.Welcome)
 	case opRefused:
+		if p.Daemon != 0 {
+			return fmt.Errorf("%w: process %d", ErrTaken, p.Daemon)
+		}
 		return fmt.Errorf("the supervisor has refused: %s", p.Error)
 	case opLaunched:
 		c.launched(link, p, files)

@@ -68,7 +68,12 @@ func (s *Supervisor) greet(ctx context.Context, raw *net.UnixConn) {
 		}
 	}
 	s.log.Warn("connection refused", "err", err)
-	writePacket(raw, packet{Op: opRefused, Error: err.Error()}, nil) // it is told if it listens
+	refusal := packet{Op: opRefused, Error: err.Error()}
+	var taken takenError
+	if errors.As(err, &taken) {
+		refusal.Daemon = taken.daemon
+	}
+	writePacket(raw, refusal, nil) // it is told if it listens
 	if s.cfg.ExitWithDaemon && !s.wasMet() {
 		poke(s.alone) // it was to be the daemon, and there will be no other
 	}
@@ -122,10 +127,17 @@ func (s *Supervisor) admit(to *session) error {
 		return errStopping
 	}
 	if s.session != nil {
-		return fmt.Errorf("process %d was refused: the daemon with process %d is connected", to.pid, s.session.pid)
+		return takenError{to.pid, s.session.pid}
 	}
 	s.session = to
 	return nil
+}
+
+// takenError refuses a second daemon.
+type takenError struct{ refused, daemon int }
+
+func (e takenError) Error() string {
+	return fmt.Sprintf("process %d was refused: the daemon with process %d is connected", e.refused, e.daemon)
 }
 
 // serve handles the daemon's requests until it is gone.

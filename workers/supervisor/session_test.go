@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -58,6 +59,22 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 	}
 	tm.keeper.log.find(t, 1, "connection refused", "is connected")
 	tm.hire(t, 2) // the first one is served as before
+	tm.finish(t)
+}
+
+func TestClientOfASecondDaemonGivesUp(t *testing.T) {
+	t.Parallel()
+	tm := newTeam(t, Config{}, project(t))
+	tm.hire(t, 1)
+	second := NewClient(Spec{Python: "python3"}, "", tm.dial, slog.New(slog.DiscardHandler))
+	began := time.Now()
+	if err := second.Run(t.Context()); !errors.Is(err, ErrTaken) {
+		t.Errorf("Run = %v, want %v", err, ErrTaken)
+	}
+	if patience := time.Since(began); patience < takenTime {
+		t.Errorf("it gave up after %s, want %s at least", patience, takenTime)
+	}
+	tm.hire(t, 2)
 	tm.finish(t)
 }
 

@@ -6,7 +6,7 @@ import "fmt"
 // SOCK_SEQPACKET socket; descriptors travel with their packet (SCM_RIGHTS).
 //
 //	daemon → supervisor              supervisor → daemon
-//	hello  {hello}                   welcome {welcome} | refused {error}
+//	hello  {hello}                   welcome {welcome} | refused {error, daemon}
 //	spec   {spec}                    inherited {launched} + 4 descriptors, one for each worker that lives
 //	launch {id, worker}              launched {id, worker, launched} + 4 descriptors | {id, worker, error}
 //	interrupt {worker}               exited {worker, exit}
@@ -48,6 +48,7 @@ type packet struct {
 	ID         uint64    `json:"id,omitempty"`
 	Worker     int       `json:"worker,omitempty"`
 	Error      string    `json:"error,omitempty"`
+	Daemon     int       `json:"daemon,omitempty"` // the process of the one that is connected, if that is why
 	Hello      *hello    `json:"hello,omitempty"`
 	Welcome    *welcome  `json:"welcome,omitempty"`
 	Spec       *Spec     `json:"spec,omitempty"`
