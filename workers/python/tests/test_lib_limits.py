@@ -9,13 +9,13 @@ from dispatcherd.registry import DispatcherMethod
 from tests.test_lib_publish import PublishCase, job
 
 GOOD = {
-    "memory_high": ("400M", "1.5G", "50%", "infinity", 4096, "4096"), "memory_max": ("512M", "2T", "100%", "12.5%", 1 << 30),
-    "swap_max": ("0", 0, "64K"), "cpu_quota": ("50%", "150%", "12.5%", "infinity"), "cpu_weight": (1, 10000),
+    "memory_high": ("400M", "1.5G", "50%", "infinity", 4096, "4096"), "memory_max": ("512M", "2T", "100%", 1 << 30),
+    "swap_max": ("0", 0, "64K"), "cpu_quota": ("50%", "150%", "infinity"), "cpu_weight": (1, 10000),
     "io_weight": (1, 10000), "tasks_max": (1, 64, "10%", "infinity"),
 }
 BAD = {
-    "memory_high": ("12Q", "", "M", "-1", -1, 1.5, True, "101%", "12 M", "512MB", "٣M", ["1M"]), "memory_max": ("1m", "-5%", "%"),
-    "swap_max": ("none",), "cpu_quota": ("0%", "50", 50, 0.5, "-1%", "%"), "cpu_weight": (0, 10001, "100", True, 1.0),
+    "memory_high": ("12Q", "", "M", "-1", -1, 1.5, True, "101%", "12 M", "512MB", "٣M", ["1M"]), "memory_max": ("1m", "-5%", "%", "12.5%"),
+    "swap_max": ("none",), "cpu_quota": ("0%", "50", 50, 0.5, "-1%", "%", "12.5%"), "cpu_weight": (0, 10001, "100", True, 1.0),
     "io_weight": (0, "idle"), "tasks_max": (0, -1, "64", "0%", "101%", "64%%", True, 1.5),
 }
 
@@ -37,10 +37,10 @@ class Values(PublishCase):
                 self.assertNotIn("\n", str(caught.exception))
 
     def test_high_must_not_be_above_max(self):
-        for high, most in (("600M", "512M"), ("infinity", "1G"), ("60%", "50%"), (1025, "1K"), ("0.6G", "512M")):
+        for high, most in (("600M", "512M"), ("60%", "50%"), (1025, "1K"), ("0.6G", "512M")):
             with self.subTest(high=high, most=most), self.assertRaisesRegex(ValueError, "memory_high .* is above memory_max"):
                 Limits.Params(memory_high=high, memory_max=most)
-        for high, most in (("512M", "512M"), ("90%", "100M"), ("512M", "1%"), ("1G", "infinity"), ("512M", "0.5G")):
+        for high, most in (("512M", "512M"), ("90%", "100M"), ("512M", "1%"), ("1G", "infinity"), ("infinity", "1G"), ("512M", "0.5G")):
             Limits.Params(memory_high=high, memory_max=most)
 
     def test_a_mapping_with_another_name_or_none_at_all_is_refused(self):

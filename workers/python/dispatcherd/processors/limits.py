@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Union
 
 from .params import ProcessorParams
 
@@ -85,28 +85,26 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _percent(value: Any) -> Optional[float]:
-    found = re.fullmatch(r"([0-9]+(?:[.][0-9]+)?)%", value) if isinstance(value, str) else None
-    return float(found[1]) if found else None
+def _percent(value: Any) -> Optional[int]:
+    found = re.fullmatch("([0-9]+)%", value) if isinstance(value, str) else None
+    return int(found[1]) if found else None
 
 
 def _bytes(value: Any) -> Optional[float]:
-    """Return a size that is none of a share, or None if it is no such size."""
-    if value == "infinity":
-        return float("inf")
+    """Return a size that is neither a share nor infinite, or None if it is no such size."""
     if _is_number(value):
         return float(value)
-    found = re.fullmatch(r"([0-9]+(?:[.][0-9]+)?)([KMGT]?)", value) if isinstance(value, str) else None
+    found = re.fullmatch("([0-9]+(?:[.][0-9]+)?)([KMGT]?)", value) if isinstance(value, str) else None
     return float(found[1]) * 1024.0 ** " KMGT".index(found[2] or " ") if found else None
 
 
 def _is_size(value: Any) -> bool:
     share, size = _percent(value), _bytes(value)
-    return share <= 100 if share is not None else size is not None and size >= 0
+    return value == "infinity" or share is not None and share <= 100 or size is not None and size >= 0
 
 
 def _is_quota(value: Any) -> bool:
-    return (_percent(value) or 0) > 0 or value == "infinity"
+    return value == "infinity" or (_percent(value) or 0) > 0
 
 
 def _is_weight(value: Any) -> bool:
@@ -114,10 +112,7 @@ def _is_weight(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    share = _percent(value)
-    if share is not None:
-        return 0 < share <= 100
-    return value == "infinity" or _is_number(value) and value > 0
+    return value == "infinity" or 0 < (_percent(value) or 0) <= 100 or _is_number(value) and value > 0
 
 
 _KINDS = {
@@ -133,7 +128,6 @@ _WORDS = {
 
 
 def _is_above(high: Amount, most: Amount) -> bool:
-    """Tell whether one size is above another, where both are shares or both are not."""
-    pairs: Tuple[Tuple[Optional[float], Optional[float]], ...] = (
-        (_percent(high), _percent(most)), (_bytes(high), _bytes(most)))
+    """Tell whether one size is above another, where both are shares, or both numbers of bytes."""
+    pairs = ((_percent(high), _percent(most)), (_bytes(high), _bytes(most)))
     return any(a is not None and b is not None and a > b for a, b in pairs)
