@@ -35,6 +35,8 @@ type Tree struct {
 	home string // the group that it came from
 	dir  string // the tree itself; equal to home when it was delegated to us
 	lock *os.File
+
+	missing []string // see Missing
 }
 
 // Open makes the cgroup name below the one that the calling process is in, and
@@ -91,7 +93,7 @@ func (t *Tree) checkAlone() error {
 	return nil
 }
 
-// take locks the tree and moves the process into its leaf.
+// take locks the tree, moves the process into its leaf and hands the controllers down.
 func (t *Tree) take() error {
 	lock, err := lockDir(t.dir, lockPatience)
 	if err != nil {
@@ -101,7 +103,11 @@ func (t *Tree) take() error {
 	if err := makeDir(filepath.Join(t.dir, ownLeaf)); err != nil {
 		return err
 	}
-	return writePID(filepath.Join(t.dir, ownLeaf), t.pid)
+	if err := writePID(filepath.Join(t.dir, ownLeaf), t.pid); err != nil {
+		return err
+	}
+	t.enable()
+	return nil
 }
 
 // unmake removes what open has made, and leaves what is in use.
@@ -138,7 +144,8 @@ func (t *Tree) Create(name string) (*Group, error) {
 // earlier owner that was killed is counted there for a moment after it was
 // waited for, since its last thread leaves the group only with its last switch.
 func (t *Tree) Close(ctx context.Context) error {
-	if err := writePID(t.home, t.pid); err != nil {
+	err := t.disable()
+	if err = errors.Join(err, writePID(t.home, t.pid)); err != nil {
 		t.lock.Close()
 		return err
 	}

@@ -1,0 +1,120 @@
+package cgroups
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// cpuPeriod is the period of cpu.max in microseconds, the kernel's usual one.
+const cpuPeriod = 100_000
+
+// limitFile is the kernel's file for one of the limits (cgroup-v2, the kernel's
+// Documentation/admin-guide).
+type limitFile struct {
+	key, name string
+	of        func(*Limits) *amount
+	text      func(amount) string
+}
+
+func bound(a amount) string {
+	if n, ok := a.Number(); ok {
+		return fmt.Sprint(n)
+	}
+	return "max"
+}
+
+func cpuMax(a amount) string {
+	if n, ok := a.Number(); ok {
+		return fmt.Sprintf("%d %d", n*cpuPeriod/100, cpuPeriod)
+	}
+	return fmt.Sprintf("max %d", cpuPeriod)
+}
+
+func weight(a amount) string {
+	if n, ok := a.Number(); ok {
+		return fmt.Sprint(n)
+	}
+	return "100"
+}
+
+// The order is the one in which limits are taken away: first that on swap and the hard one
+// on memory, so that nothing has to be reclaimed for a limit that goes. They are set in the
+// opposite order: memory.high begins to reclaim before memory.max would kill.
+var limitFiles = []limitFile{
+	{"swap_max", "memory.swap.max", func(l *Limits) *amount { return &l.SwapMax.amount }, bound},
+	{"memory_max", "memory.max", func(l *Limits) *amount { return &l.MemoryMax.amount }, bound},
+	{"memory_high", "memory.high", func(l *Limits) *amount { return &l.MemoryHigh.amount }, bound},
+	{"tasks_max", "pids.max", func(l *Limits) *amount { return &l.TasksMax.amount }, bound},
+	{"cpu_quota", "cpu.max", func(l *Limits) *amount { return &l.CPUQuota.amount }, cpuMax},
+	{"cpu_weight", "cpu.weight", func(l *Limits) *amount { return &l.CPUWeight.amount }, weight},
+	{"io_weight", "io.weight", func(l *Limits) *amount { return &l.IOWeight.amount }, weight},
+}
+
+// Limit changes the group's limits, which are those of from, to those of to; both are
+// resolved, and only what differs is written. Limits for which the group has no file are
+// returned by name: their controller is not handed down to us. After an error the
+// limits are those of from again, as far as the kernel lets them.
+func (g *Group) Limit(from, to Limits) (absent []string, err error) {
+	var done []limitFile
+	for _, f := range inOrder(from, to) {
+		switch err := write(g.dir, f.name, f.text(*f.of(&to))); {
+		case errors.Is(err, fs.ErrNotExist):
+			if f.of(&to).IsSet() { // else nothing of it was ever written
+				absent = append(absent, f.key)
+			}
+		case err != nil:
+			return nil, errors.Join(fmt.Errorf("limit %s: %w", f.key, err), g.undo(done, from))
+		default:
+			done = append(done, f)
+		}
+	}
+	return absent, nil
+}
+
+// undo writes the limits of from again.
+func (g *Group) undo(done []limitFile, from Limits) (err error) {
+	for i := len(done) - 1; i >= 0; i-- {
+		err = errors.Join(err, write(g.dir, done[i].name, done[i].text(*done[i].of(&from))))
+	}
+	return err
+}
+
+// inOrder returns the files to write: what is raised comes before what is lowered.
+func inOrder(from, to Limits) []limitFile {
+	var raised, lowered []limitFile
+	for _, f := range limitFiles {
+		was, is := *f.of(&from), *f.of(&to)
+		switch {
+		case f.text(was) == f.text(is):
+		case was.atMost(is):
+			raised = append(raised, f)
+		default:
+			lowered = append([]limitFile{f}, lowered...)
+		}
+	}
+	return append(raised, lowered...)
+}
+
+// MemoryFloor is what the group cannot give back: memory.current less page cache and what
+// the kernel could free of its own. A memory.max below has processes killed. ok is false
+// where the memory controller is not handed down to us, or the group is gone.
+func (g *Group) MemoryFloor() (bytes int64, ok bool, err error) {
+	bytes, ok, err = g.Memory()
+	if !ok || err != nil {
+		return 0, false, err
+	}
+	text, err := read(g.dir, "memory.stat")
+	if err != nil {
+		return 0, false, err
+	}
+	for line := range strings.Lines(text) {
+		switch key, _, _ := strings.Cut(line, " "); key {
+		case "active_file", "inactive_file", "slab_reclaimable":
+			n, _ := value(line, key)
+			bytes -= n
+		}
+	}
+	return max(bytes, 0), true, nil
+}
