@@ -19,6 +19,8 @@ const removeRounds = 8
 // Group is one leaf, with whatever groups its processes make below it.
 type Group struct {
 	dir string
+	// files are the kernel's files for limits that it has; nil where that is not known.
+	files map[string]bool
 }
 
 // Stats is what the kernel counted in a group.

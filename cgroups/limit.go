@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -59,6 +61,12 @@ var limitFiles = []limitFile{
 func (g *Group) Limit(from, to Limits) (absent []string, err error) {
 	var done []limitFile
 	for _, f := range inOrder(from, to) {
+		if g.files != nil && !g.files[f.name] {
+			if f.of(&to).IsSet() {
+				absent = append(absent, f.key)
+			}
+			continue
+		}
 		switch err := write(g.dir, f.name, f.text(*f.of(&to))); {
 		case errors.Is(err, fs.ErrNotExist):
 			if f.of(&to).IsSet() { // else nothing of it was ever written
@@ -97,10 +105,31 @@ func inOrder(from, to Limits) []limitFile {
 	return append(raised, lowered...)
 }
 
+// LimitsMemory says whether the group has what limits its memory.
+func (g *Group) LimitsMemory() bool {
+	if g.files == nil {
+		return limitFilesIn(g.dir)["memory.max"]
+	}
+	return g.files["memory.max"]
+}
+
+// limitFilesIn says which of the kernel's files for limits there are.
+func limitFilesIn(dir string) map[string]bool {
+	files := map[string]bool{}
+	for _, f := range limitFiles {
+		_, err := os.Lstat(filepath.Join(dir, f.name))
+		files[f.name] = err == nil
+	}
+	return files
+}
+
 // MemoryFloor is what the group cannot give back: memory.current less page cache and what
 // the kernel could free of its own. A memory.max below has processes killed. ok is false
 // where the memory controller is not handed down to us, or the group is gone.
 func (g *Group) MemoryFloor() (bytes int64, ok bool, err error) {
+	if !g.LimitsMemory() {
+		return 0, false, nil
+	}
 	bytes, ok, err = g.Memory()
 	if !ok || err != nil {
 		return 0, false, err

@@ -117,8 +117,8 @@ func TestRefusedLimitIsNamedAndTheOthersAreAsBefore(t *testing.T) {
 func TestMemoryFloorIsWithoutWhatCanBeGivenBack(t *testing.T) {
 	t.Parallel()
 	g := fakeGroup(t, map[string]string{
-		"memory.current": "1000\n",
-		"memory.stat":    "anon 300\nfile 500\ninactive_file 300\nactive_file 100\nslab_reclaimable 50\nslab_unreclaimable 7\n",
+		"memory.max": "max\n", "memory.current": "1000\n",
+		"memory.stat": "anon 300\nfile 500\ninactive_file 300\nactive_file 100\nslab_reclaimable 50\nslab_unreclaimable 7\n",
 	})
 	if got, ok, err := g.MemoryFloor(); got != 550 || !ok || err != nil {
 		t.Errorf("MemoryFloor = %d, %v, %v, want 550", got, ok, err)

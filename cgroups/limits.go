@@ -108,6 +108,16 @@ func (l Limits) String() string {
 	return string(text)
 }
 
+// Names are the keys of what is set.
+func (l Limits) Names() (names []string) {
+	for _, k := range limitKeys {
+		if k.of(&l).IsSet() {
+			names = append(names, k.name)
+		}
+	}
+	return names
+}
+
 // Check refuses limits that contradict each other; section is where they stand.
 func (l Limits) Check(section string) error {
 	high, most := l.MemoryHigh, l.MemoryMax

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,9 @@ type Tree struct {
 	lock *os.File
 
 	missing []string // see Missing
+
+	look  sync.Once
+	files map[string]bool // see Group
 }
 
 // Open makes the cgroup name below the one that the calling process is in, and
@@ -135,7 +139,10 @@ func (t *Tree) Create(name string) (*Group, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make cgroup %s: %w", dir, cause(err))
 	}
-	return &Group{dir: dir}, nil
+	// All groups of the tree have the same: to look for a file that is not there costs more
+	// than to write one.
+	t.look.Do(func() { t.files = limitFilesIn(dir) })
+	return &Group{dir: dir, files: t.files}, nil
 }
 
 // Close moves the process back to where it came from and removes the tree.

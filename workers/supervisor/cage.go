@@ -18,6 +18,11 @@ type cage interface {
 	kill() error
 	// memory is what its processes take, in bytes.
 	memory(members sessions) (int64, UsageSource, error)
+	// limit changes the limits of what is in it, and returns by name those that cannot be
+	// had here. After an error they are as before. pid is the first process.
+	limit(pid int, from, to cgroups.Limits) (absent []string, err error)
+	// floor is the memory in bytes that its processes cannot give back.
+	floor(pid int) (int64, error)
 	// dying is called when the first process is a zombie.
 	dying(pid int)
 	// bury ends what is left after the first process was reaped, adds to exit what the
@@ -28,6 +33,7 @@ type cage interface {
 // cgroupCage is a leaf of the tree.
 type cgroupCage struct {
 	group *cgroups.Group
+	data  dataLimit // where group cannot limit memory
 }
 
 func (c *cgroupCage) path() string { return c.group.Path() }

@@ -25,6 +25,7 @@ const sweepTime = 10 * time.Second
 type isolation struct {
 	tree   *cgroups.Tree // nil: sessions
 	reaper *reaper
+	shortfall
 }
 
 func (i *isolation) String() string {
@@ -54,7 +55,7 @@ func (i *isolation) cage(name string) (cage, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cgroupCage{group}, nil
+	return &cgroupCage{group: group}, nil
 }
 
 // sweep ends what an earlier supervisor of the same daemon has left in the tree.

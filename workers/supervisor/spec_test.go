@@ -24,18 +24,22 @@ func changed(t *testing.T, of reflect.Type) reflect.Value {
 	case reflect.Map:
 		v.Set(reflect.MakeMap(of))
 		v.SetMapIndex(reflect.ValueOf("x"), reflect.ValueOf("x"))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Struct:
+		v.Set(reflect.ValueOf(limitsOf(t, `{"tasks_max": 1}`)))
 	default:
 		t.Fatalf("the test knows no value of type %s", of)
 	}
 	return v
 }
 
-func TestSpecsDifferByEverythingButTheGraces(t *testing.T) {
+func TestSpecsDifferByWhatTheForkServerNeedsToKnow(t *testing.T) {
 	t.Parallel()
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Spec]()) {
 		var s Spec
 		reflect.ValueOf(&s).Elem().FieldByIndex(f.Index).Set(changed(t, f.Type))
-		want := strings.HasSuffix(f.Name, "Grace")
+		want := strings.HasSuffix(f.Name, "Grace") || f.Name == "Limits" || f.Name == "Require"
 		if got := s.equal(Spec{}); got != want {
 			t.Errorf("specs that differ by %s: equal = %v, want %v", f.Name, got, want)
 		}
