@@ -33,6 +33,7 @@ type rig struct {
 	said           []string // what the supervisor was asked
 	onKill         func()
 	note           *os.File
+	limiter
 }
 
 func (r *rig) Launch(context.Context, int) (*supervisor.Launched, error) {
