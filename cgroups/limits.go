@@ -153,14 +153,17 @@ func (l Limits) Resolve(u Unit) Limits {
 // Exceeds says which of the limits are more than those of the other, which are set there; both
 // must be resolved. nil means none.
 func (l Limits) Exceeds(most Limits) error {
-	var errs []error
+	var found []string
 	for _, k := range limitKeys {
 		mine, bound := *k.of(&l), *k.of(&most)
 		if mine.IsSet() && bound.IsSet() && !mine.atMost(bound) {
-			errs = append(errs, fmt.Errorf("%s: %s is more than the %s that the configuration allows", k.name, k.show(mine), k.show(bound)))
+			found = append(found, fmt.Sprintf("limits.%s: %s is more than the %s that the configuration allows", k.name, k.show(mine), k.show(bound)))
 		}
 	}
-	return errors.Join(errs...)
+	if len(found) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(found, "; "))
 }
 
 // WithoutMemory is l less what makes the kernel take memory back, or end processes for it.

@@ -16,6 +16,7 @@ import (
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/workers"
 )
 
@@ -70,7 +71,7 @@ func newDesk(t *testing.T) *desk {
 	log := &lockedBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	d := dispatch.New(busyRunner{}, slog.New(slog.DiscardHandler))
-	in := newIntake("node", time.Minute, d, logger)
+	in := newIntake("node", time.Minute, policy.New(policy.Config{}), d, logger)
 	behind := nobody{&service{intake: in, level: commands.NewLogLevel(&slog.LevelVar{}, logger)}}
 	behind.cfg.Store(&config.Config{})
 	in.commands = commands.NewTable(d, behind, behind)
