@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/policy"
@@ -23,6 +24,24 @@ func (s *service) measure(ctx context.Context) error {
 		if pool.MaxWorkers != cfg.Pool.MaxWorkers {
 			s.log.Info("max_workers is what the workers' unit has room for", "max_workers", pool.MaxWorkers)
 		}
+	}
+}
+
+// Limits describes what workers and tasks may use: what all workers may have together, what
+// each may, and which tasks each [[task]] was about.
+func (s *service) Limits() map[string]any {
+	unit := s.client.Info().Unit
+	sections := []map[string]any{}
+	for _, section := range s.policy.Sections() {
+		sections = append(sections, map[string]any{
+			"match": section.Match, "matched_count": section.Matched, "max_concurrency": section.Most,
+		})
+	}
+	return map[string]any{
+		"unit":        map[string]any{"memory_bytes": unit.Memory, "tasks": unit.Tasks, "cpus": unit.CPUs},
+		"max_workers": s.poolConfig(s.cfg.Load()).MaxWorkers,
+		"worker":      json.RawMessage(s.client.Limits()),
+		"tasks":       sections,
 	}
 }
 

@@ -60,6 +60,7 @@ func (nobody) Main() (received, controls uint64) { return 0, 0 }
 func (nobody) Producers() map[string]any         { return nil }
 func (nobody) Metrics() map[string]any           { return nil }
 func (nobody) Supervisor() map[string]any        { return nil }
+func (nobody) Limits() map[string]any            { return nil }
 func (nobody) Workers() []workers.Info           { return nil }
 func (nobody) Stats() workers.Stats              { return workers.Stats{} }
 func (nobody) Memory(context.Context) (commands.Memory, error) {
