@@ -134,8 +134,8 @@ func (p *Process) greeted() workers.Report {
 	if err == nil {
 		return workers.Report{Kind: workers.Hello}
 	}
-	if err := p.Stop(); err != nil {
-		p.log.Debug("worker could not be asked to stop", "err", err)
+	if err := p.Kill(); err != nil { // it is of no use, and that it was killed is no news
+		p.log.Debug("worker could not be killed", "err", err)
 	}
 	return workers.Report{Kind: workers.Leaving, Reason: "limits: " + err.Error()}
 }
