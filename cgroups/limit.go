@@ -16,25 +16,25 @@ const cpuPeriod = 100_000
 // Documentation/admin-guide).
 type limitFile struct {
 	key, name string
-	of        func(*Limits) *amount
-	text      func(amount) string
+	of        func(*Limits) *quantity
+	text      func(quantity) string
 }
 
-func bound(a amount) string {
+func bound(a quantity) string {
 	if n, ok := a.Number(); ok {
 		return fmt.Sprint(n)
 	}
 	return "max"
 }
 
-func cpuMax(a amount) string {
+func cpuMax(a quantity) string {
 	if n, ok := a.Number(); ok {
 		return fmt.Sprintf("%d %d", n*cpuPeriod/100, cpuPeriod)
 	}
 	return fmt.Sprintf("max %d", cpuPeriod)
 }
 
-func weight(a amount) string {
+func weight(a quantity) string {
 	if n, ok := a.Number(); ok {
 		return fmt.Sprint(n)
 	}
@@ -45,13 +45,13 @@ func weight(a amount) string {
 // on memory, so that nothing has to be reclaimed for a limit that goes. They are set in the
 // opposite order: memory.high begins to reclaim before memory.max would kill.
 var limitFiles = []limitFile{
-	{"swap_max", "memory.swap.max", func(l *Limits) *amount { return &l.SwapMax.amount }, bound},
-	{"memory_max", "memory.max", func(l *Limits) *amount { return &l.MemoryMax.amount }, bound},
-	{"memory_high", "memory.high", func(l *Limits) *amount { return &l.MemoryHigh.amount }, bound},
-	{"tasks_max", "pids.max", func(l *Limits) *amount { return &l.TasksMax.amount }, bound},
-	{"cpu_quota", "cpu.max", func(l *Limits) *amount { return &l.CPUQuota.amount }, cpuMax},
-	{"cpu_weight", "cpu.weight", func(l *Limits) *amount { return &l.CPUWeight.amount }, weight},
-	{"io_weight", "io.weight", func(l *Limits) *amount { return &l.IOWeight.amount }, weight},
+	{"swap_max", "memory.swap.max", func(l *Limits) *quantity { return &l.SwapMax.quantity }, bound},
+	{"memory_max", "memory.max", func(l *Limits) *quantity { return &l.MemoryMax.quantity }, bound},
+	{"memory_high", "memory.high", func(l *Limits) *quantity { return &l.MemoryHigh.quantity }, bound},
+	{"tasks_max", "pids.max", func(l *Limits) *quantity { return &l.TasksMax.quantity }, bound},
+	{"cpu_quota", "cpu.max", func(l *Limits) *quantity { return &l.CPUQuota.quantity }, cpuMax},
+	{"cpu_weight", "cpu.weight", func(l *Limits) *quantity { return &l.CPUWeight.quantity }, weight},
+	{"io_weight", "io.weight", func(l *Limits) *quantity { return &l.IOWeight.quantity }, weight},
 }
 
 // Limit changes the group's limits, which are those of from, to those of to; both are
@@ -130,13 +130,11 @@ func (g *Group) MemoryFloor() (bytes int64, ok bool, err error) {
 	if !g.LimitsMemory() {
 		return 0, false, nil
 	}
-	bytes, ok, err = g.Memory()
-	if !ok || err != nil {
-		return 0, false, err
-	}
-	text, err := read(g.dir, "memory.stat")
-	if err != nil {
-		return 0, false, err
+	r := reading{dir: g.dir}
+	bytes = r.number("memory.current")
+	text, ok := r.text("memory.stat")
+	if !ok || r.failed != nil {
+		return 0, false, r.failed
 	}
 	for line := range strings.Lines(text) {
 		switch key, _, _ := strings.Cut(line, " "); key {

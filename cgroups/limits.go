@@ -11,17 +11,17 @@ import (
 
 // Size is an amount of memory, as "512M" (powers of 1024), "50%" of what the unit may use,
 // or "infinity".
-type Size struct{ amount }
+type Size struct{ quantity }
 
 // Quota is CPU time against the clock, as "150%" of one CPU, or "infinity".
-type Quota struct{ amount }
+type Quota struct{ quantity }
 
 // Weight is a share against those of the other groups, from 1 to 10000.
-type Weight struct{ amount }
+type Weight struct{ quantity }
 
 // Tasks is a number of processes and threads, as 64, "50%" of what the unit may have, or
 // "infinity".
-type Tasks struct{ amount }
+type Tasks struct{ quantity }
 
 // Limits are what a group may use. What is not set is not limited, or has the kernel's
 // usual weight, which is 100. Two that are equal limit the same. The words are those of
@@ -45,20 +45,20 @@ type Limits struct {
 
 // limitKeys are the fields by the names that people write, in the order of Limits.
 var limitKeys = []limitKey{
-	{"memory_high", parseSize, func(l *Limits) *amount { return &l.MemoryHigh.amount }, func(a amount) string { return Size{a}.String() }},
-	{"memory_max", parseSize, func(l *Limits) *amount { return &l.MemoryMax.amount }, func(a amount) string { return Size{a}.String() }},
-	{"swap_max", parseSize, func(l *Limits) *amount { return &l.SwapMax.amount }, func(a amount) string { return Size{a}.String() }},
-	{"cpu_quota", parseQuota, func(l *Limits) *amount { return &l.CPUQuota.amount }, func(a amount) string { return Quota{a}.String() }},
-	{"cpu_weight", parseWeight, func(l *Limits) *amount { return &l.CPUWeight.amount }, amount.plain},
-	{"io_weight", parseWeight, func(l *Limits) *amount { return &l.IOWeight.amount }, amount.plain},
-	{"tasks_max", parseTasks, func(l *Limits) *amount { return &l.TasksMax.amount }, amount.plain},
+	{"memory_high", parseSize, func(l *Limits) *quantity { return &l.MemoryHigh.quantity }, func(a quantity) string { return Size{a}.String() }},
+	{"memory_max", parseSize, func(l *Limits) *quantity { return &l.MemoryMax.quantity }, func(a quantity) string { return Size{a}.String() }},
+	{"swap_max", parseSize, func(l *Limits) *quantity { return &l.SwapMax.quantity }, func(a quantity) string { return Size{a}.String() }},
+	{"cpu_quota", parseQuota, func(l *Limits) *quantity { return &l.CPUQuota.quantity }, func(a quantity) string { return Quota{a}.String() }},
+	{"cpu_weight", parseWeight, func(l *Limits) *quantity { return &l.CPUWeight.quantity }, quantity.plain},
+	{"io_weight", parseWeight, func(l *Limits) *quantity { return &l.IOWeight.quantity }, quantity.plain},
+	{"tasks_max", parseTasks, func(l *Limits) *quantity { return &l.TasksMax.quantity }, quantity.plain},
 }
 
 type limitKey struct {
 	name  string
-	parse func(text string) (amount, error)
-	of    func(*Limits) *amount
-	show  func(amount) string
+	parse func(text string) (quantity, error)
+	of    func(*Limits) *quantity
+	show  func(quantity) string
 }
 
 // ParseLimits reads a JSON object with the keys of Limits; a size may be a number of
@@ -141,10 +141,10 @@ func (l Limits) With(other Limits) Limits {
 // left out: they may be of different origins.
 func (l Limits) Resolve(u Unit) Limits {
 	for _, size := range []*Size{&l.MemoryHigh, &l.MemoryMax, &l.SwapMax} {
-		size.amount = size.of(u.Memory)
+		size.quantity = size.of(u.Memory)
 	}
-	l.TasksMax.amount = l.TasksMax.of(u.Tasks)
-	if l.MemoryHigh.IsSet() && l.MemoryMax.form == number && l.MemoryMax.atMost(l.MemoryHigh.amount) {
+	l.TasksMax.quantity = l.TasksMax.of(u.Tasks)
+	if l.MemoryHigh.IsSet() && l.MemoryMax.form == number && l.MemoryMax.atMost(l.MemoryHigh.quantity) {
 		l.MemoryHigh = Size{}
 	}
 	return l
@@ -186,24 +186,24 @@ func (t Tasks) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // UnmarshalText reads the forms above; the error says which there are.
 func (s *Size) UnmarshalText(text []byte) (err error) {
-	s.amount, err = parseSize(string(text))
+	s.quantity, err = parseSize(string(text))
 	return err
 }
 
 // UnmarshalText reads the forms above; the error says which there are.
 func (q *Quota) UnmarshalText(text []byte) (err error) {
-	q.amount, err = parseQuota(string(text))
+	q.quantity, err = parseQuota(string(text))
 	return err
 }
 
 // UnmarshalText reads the forms above; the error says which there are.
 func (w *Weight) UnmarshalText(text []byte) (err error) {
-	w.amount, err = parseWeight(string(text))
+	w.quantity, err = parseWeight(string(text))
 	return err
 }
 
 // UnmarshalText reads the forms above; the error says which there are.
 func (t *Tasks) UnmarshalText(text []byte) (err error) {
-	t.amount, err = parseTasks(string(text))
+	t.quantity, err = parseTasks(string(text))
 	return err
 }

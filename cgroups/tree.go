@@ -130,6 +130,14 @@ func (t *Tree) unmake() error {
 // Path returns the tree's directory.
 func (t *Tree) Path() string { return t.dir }
 
+// Count returns how many groups there are in the tree, on every level; what cannot be
+// listed counts for nothing.
+func (t *Tree) Count() int {
+	count := -1 // for the tree itself
+	_ = (&Group{dir: t.dir}).walk(func(string) error { count++; return nil })
+	return max(0, count)
+}
+
 // Create makes a leaf. It is an error if it exists.
 func (t *Tree) Create(name string) (*Group, error) {
 	if name == "" || name == ownLeaf || !plainName(name) {

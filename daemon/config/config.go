@@ -92,7 +92,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.Cgroups.Validate(), c.Policy.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.Policy.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -181,7 +181,7 @@ func newDocument() *document {
 		Timeout: 30 * time.Minute,
 		Pool:    workers.DefaultConfig(), Worker: process.DefaultConfig(),
 		Control: control.DefaultRights(), Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
-		Service: systemd.DefaultConfig(), Cgroups: supervisor.DefaultCgroupsConfig(),
+		Service: systemd.DefaultConfig(),
 	}
 	d.Brokers.PgNotify.Config, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
 	d.Brokers.PgNotify.Control = control.ReadOnly

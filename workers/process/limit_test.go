@@ -13,11 +13,11 @@ import (
 
 // limiter plays the supervisor's part in limits.
 type limiter struct {
-	pool  string // the limits of every worker
-	old   bool   // it cannot limit
-	gone  bool   // there is no connection
-	asked []string
-	done  func(supervisor.Limited)
+	pool   string // the limits of every worker
+	old    bool   // it cannot limit
+	gone   bool   // there is no connection
+	wanted []string
+	done   func(supervisor.Limited)
 	// atOnce is answered before Limit returns; nil for an answer that the test gives.
 	atOnce *supervisor.Limited
 }
@@ -25,7 +25,7 @@ type limiter struct {
 func (l *limiter) Limits() string { return l.pool }
 
 func (l *limiter) Limit(worker int, limits string, fresh bool, done func(supervisor.Limited)) (bool, error) {
-	l.asked = append(l.asked, fmt.Sprintf("%d %s fresh=%v", worker, limits, fresh))
+	l.wanted = append(l.wanted, fmt.Sprintf("%d %s fresh=%v", worker, limits, fresh))
 	l.done = done
 	if l.gone {
 		return false, errors.New("no connection")
@@ -75,7 +75,7 @@ func TestTaskWaitsForItsLimits(t *testing.T) {
 	if err := r.Send(limited); err != nil {
 		t.Fatal(err)
 	}
-	r.want("asked for", r.asked, `3 {"memory_max":"1G"} fresh=true`)
+	r.want("asked for", r.wanted, `3 {"memory_max":"1G"} fresh=true`)
 	if _, running := r.noted(); running {
 		t.Error("the task is noted as running while it waits")
 	}
@@ -101,7 +101,7 @@ func TestTaskWaitsForItsLimits(t *testing.T) {
 	if err := r.Send(sample); err != nil {
 		t.Fatal(err)
 	}
-	r.want("asked for in all", r.asked, `3 {"memory_max":"1G"} fresh=true`, `3 {} fresh=false`)
+	r.want("asked for in all", r.wanted, `3 {"memory_max":"1G"} fresh=true`, `3 {} fresh=false`)
 	r.done(supervisor.Limited{})
 	r.want("with those of every worker", r.hears(), "task 5")
 }
@@ -197,7 +197,7 @@ func TestHelloComesOnceTheWorkerHasItsLimits(t *testing.T) {
 	if err := r.Send(sample); err != nil {
 		t.Fatal(err)
 	}
-	r.want("asked for", r.asked, `3 {"memory_max":"1G"} fresh=true`)
+	r.want("asked for", r.wanted, `3 {"memory_max":"1G"} fresh=true`)
 	r.end()
 }
 

@@ -43,6 +43,9 @@ type Process struct {
 	restraint      restraint
 	theirs         uint64 // the number that the worker has for a task of an earlier daemon
 
+	watched atomic.Bool // the supervisor looks at the task
+	meter   meter       // owned by Receive
+
 	closed    chan struct{}
 	closeOnce sync.Once
 	exited    chan struct{} // closed when exit is known
@@ -146,6 +149,12 @@ func (p *Process) cancel(seq uint64) error {
 // Ring repeats the signal; without a cancel that waits to be read it does nothing.
 func (p *Process) Ring() error { return p.holder.Interrupt(p.id) }
 
+// Watch has the supervisor look at the running task from time to time.
+func (p *Process) Watch() error {
+	p.watched.Store(true)
+	return p.holder.Watch(p.id)
+}
+
 // Stop asks the process to leave when it has nothing to do.
 func (p *Process) Stop() error { return p.out.put(frame{kind: stopFrame}) }
 
@@ -208,7 +217,7 @@ func (p *Process) nextFrame() (frame, error) {
 func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 	switch f.kind {
 	case helloFrame:
-		if err := hello(f.body); err != nil {
+		if p.meter, err = hello(f.body); err != nil {
 			return workers.Report{}, false, err
 		}
 		return p.greeted(), true, nil
@@ -216,10 +225,14 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 		// What the task has printed is logged as the task's before it counts as done.
 		p.stdout.drain()
 		p.stderr.drain()
+		t := p.current.Load()
+		var d done
+		if r, d, err = doneReport(f.seq, f.body); err == nil {
+			p.account(&r, d, t)
+		}
 		p.notes.End()
-		t := p.current.Swap(nil)
+		p.current.Store(nil)
 		p.restraint.done()
-		r, err = doneReport(f.seq, f.body)
 		if t != nil && p.theirs != 0 && r.Seq == p.theirs {
 			r.Seq = t.Seq
 		}
@@ -270,10 +283,14 @@ func (p *Process) finish(err error) workers.Report {
 	p.closeFiles()
 	p.pumps.Wait()
 	p.out.wait.Wait()
-	return workers.Report{
-		Kind: workers.Exited, Exit: explain(p.exit) + why,
+	r := workers.Report{
+		Kind: workers.Exited, Exit: explain(p.exit) + why, Death: deathOf(p.exit),
 		Clean: p.exit.Code == 0 && p.exit.Signal == 0 && !p.exit.Lost && !p.exit.GivenUp,
 	}
+	if p.current.Load() != nil {
+		r.Usage = p.lastUsage()
+	}
+	return r
 }
 
 // explain says how the process ended, and what an exit code of the runtime's own means.

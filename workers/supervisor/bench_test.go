@@ -35,6 +35,44 @@ func BenchmarkLaunch(b *testing.B) {
 	}
 }
 
+// BenchmarkTask measures what a worker's process uses for a task that does nothing, with and
+// without an account of it. The two take turns: what else the machine does hits both.
+func BenchmarkTask(b *testing.B) {
+	var hands [2]*hand
+	for i := range hands {
+		spec := project(b)
+		spec.Measure = i == 1
+		hands[i] = newTeam(b, Config{}, spec).hire(b, 1)
+	}
+	const turn = 500
+	var used [2]time.Duration
+	tasks := 0
+	for b.Loop() {
+		for i, h := range hands {
+			before := cpuOf(b, h.PID)
+			for range turn {
+				h.run(b, "nothing")
+				h.done(b)
+			}
+			used[i] += cpuOf(b, h.PID) - before
+		}
+		tasks += turn
+	}
+	for i, name := range []string{"plain", "measured"} {
+		b.ReportMetric(float64(used[i].Nanoseconds())/1e3/float64(tasks), "us-cpu-"+name)
+	}
+}
+
+// cpuOf returns the CPU time of a process with one thread.
+func cpuOf(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/schedstat")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(number(b, strings.Fields(string(text))[0]))
+}
+
 // launchAll starts n workers at once, and ends them.
 func (tm *team) launchAll(b *testing.B, n int) (started, ready time.Duration) {
 	b.Helper()

@@ -58,6 +58,7 @@ type Client struct {
 	pending   map[uint64]chan answer // launches that were asked for
 	asked     map[uint64]*usageCall
 	limiting  map[uint64]func(Limited)
+	accounts  map[uint64]accountCall
 	workers   map[int]held // the ones that live
 	orphans   []orphan     // the ones that lived when a supervisor was lost
 	inherited []*Launched  // before the welcome
@@ -84,7 +85,8 @@ type answer struct {
 func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
 	return &Client{
 		spec: spec, limits: spec.Limits.String(), tree: tree, dial: dial, log: log,
-		up: make(chan struct{}), pending: map[uint64]chan answer{}, asked: map[uint64]*usageCall{}, limiting: map[uint64]func(Limited){}, workers: map[int]held{},
+		up: make(chan struct{}), pending: map[uint64]chan answer{}, asked: map[uint64]*usageCall{},
+		limiting: map[uint64]func(Limited){}, accounts: map[uint64]accountCall{}, workers: map[int]held{},
 		heirs: make(chan []*Launched, 1), welcomes: make(chan struct{}, 1),
 	}
 }
@@ -245,6 +247,8 @@ func (c *Client) handle(link *conn, p packet, files []*os.File) error {
 		c.limited(p)
 	case opUsage:
 		c.measured(p)
+	case opAccount:
+		c.accounted(p)
 	}
 	closeAll(files)
 	return nil
@@ -323,6 +327,10 @@ func (c *Client) lose(orphaned bool) {
 		delete(c.asked, id)
 	}
 	clear(c.limiting) // the ends of their workers are told
+	for id, call := range c.accounts {
+		call <- accountAnswer{err: errNotConnected} // buffered
+		delete(c.accounts, id)
+	}
 	for id, w := range c.workers {
 		w.exited <- Exit{Lost: true} // buffered
 		if orphaned {

@@ -7,21 +7,12 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
-
-	"dispatcherd/cgroups"
 )
 
 // openCage holds nothing.
-type openCage struct{}
+type openCage struct{ cage }
 
-func (openCage) limit(int, cgroups.Limits, cgroups.Limits) ([]string, error) { return nil, nil }
-func (openCage) floor(int) (int64, error)                                    { return 0, nil }
-func (openCage) path() string                                                { return "" }
-func (openCage) add(int) error                                               { return nil }
-func (openCage) kill() error                                                 { return nil }
-func (openCage) dying(int)                                                   {}
-func (openCage) memory(sessions) (int64, UsageSource, error)                 { return 0, Unknown, nil }
-func (openCage) bury(context.Context, *Exit) error                           { return nil }
+func (openCage) kill() error { return nil }
 
 func TestAnswerToAForkThatWasGivenUpIsNotTheNextOnes(t *testing.T) {
 	t.Parallel()

@@ -100,6 +100,16 @@ func (n *nursery) limits() cgroups.Limits {
 	return n.spec.Limits
 }
 
+// leftovers is what is to become of what tasks leave behind; see Spec.
+func (n *nursery) leftovers() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.spec == nil {
+		return ""
+	}
+	return n.spec.Leftovers
+}
+
 // ready returns a running fork server. It waits for the one that is being
 // started; if the last one has ended, it starts another, later each time that fails.
 func (n *nursery) ready(ctx context.Context) (*forkServer, error) {

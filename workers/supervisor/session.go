@@ -217,7 +217,7 @@ func (s *Supervisor) settleDown(ctx context.Context, tree string) {
 	if s.cfg.Tree != "" {
 		tree = s.cfg.Tree
 	}
-	iso := &isolation{reaper: s.reaper}
+	iso := &isolation{reaper: s.reaper, log: s.log}
 	var err error
 	if iso.tree, err = cgroups.Open(tree); err != nil {
 		s.log.Warn("workers are held by process groups: no cgroup tree can be had", "err", err)
@@ -247,12 +247,18 @@ func (s *Supervisor) requests(ctx context.Context, to *session, beside *sync.Wai
 			s.interrupt(p.Worker)
 		case opKill:
 			if w := s.find(p.Worker); w != nil {
-				beside.Go(func() { s.kill(w) })
+				beside.Go(func() { s.killBy(w, ByOrder) })
 			}
 		case opLimit:
 			beside.Go(func() { s.limitWorker(to, p) })
 		case opUsage:
 			beside.Go(func() { s.measure(to, p.ID) })
+		case opWatch:
+			if w := s.find(p.Worker); w != nil {
+				s.watchTask(w)
+			}
+		case opAccount:
+			beside.Go(func() { s.account(ctx, to, p) })
 		default:
 			s.log.Warn("request ignored: it is of a kind that this version does not know", "op", p.Op)
 		}

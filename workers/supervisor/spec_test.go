@@ -3,6 +3,7 @@ package supervisor
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,12 +35,12 @@ func changed(t *testing.T, of reflect.Type) reflect.Value {
 	return v
 }
 
-func TestSpecsDifferByWhatTheForkServerNeedsToKnow(t *testing.T) {
+func TestSpecsDifferByWhatTheForkServerMustKnow(t *testing.T) {
 	t.Parallel()
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Spec]()) {
 		var s Spec
 		reflect.ValueOf(&s).Elem().FieldByIndex(f.Index).Set(changed(t, f.Type))
-		want := strings.HasSuffix(f.Name, "Grace") || f.Name == "Limits" || f.Name == "Require"
+		want := strings.HasSuffix(f.Name, "Grace") || slices.Contains([]string{"Leftovers", "Limits", "Require"}, f.Name)
 		if got := s.equal(Spec{}); got != want {
 			t.Errorf("specs that differ by %s: equal = %v, want %v", f.Name, got, want)
 		}

@@ -16,7 +16,9 @@ import (
 //	launch {id, worker}              launched {id, worker, launched} + 4 descriptors | {id, worker, error}
 //	interrupt {worker}               exited {worker, exit}
 //	kill {worker}                    forkserver {forkserver}
-//	usage {id}                       usage {id, usage, more}
+//	usage {id}                       usage {id, usage, more, totals}
+//	watch {worker}
+//	account {id, worker, spent}      account {id, worker, account} | {id, worker, error}
 //	limit {id, worker, limits, fresh}  limited {id, worker, error, grown}
 //
 // The four descriptors are the daemon's end of the worker's frame socket, the read
@@ -36,14 +38,18 @@ const (
 	opUsage     = "usage"
 	opLimit     = "limit"
 	opLimited   = "limited"
+	opWatch     = "watch"
+	opAccount   = "account"
 )
 
 const (
 	// wireVersion is what this code speaks, minVersion the oldest that it
 	// understands: the supervisor outlives upgrades of the daemon.
-	// Version 2 has limits.
+	// Version 2 has limits and accounts.
 	wireVersion = 2
 	minVersion  = 1
+	// accountVersion is the first one that accounts tasks.
+	accountVersion = 2
 )
 
 type packet struct {
@@ -59,6 +65,9 @@ type packet struct {
 	ForkServer *forkInfo `json:"forkserver,omitempty"`
 	Usage      []Usage   `json:"usage,omitempty"`
 	More       bool      `json:"more,omitempty"` // another packet goes on with it
+	Totals     *Totals   `json:"totals,omitempty"`
+	Spent      *Spent    `json:"spent,omitempty"`
+	Account    *Account  `json:"account,omitempty"`
 
 	Limits *cgroups.Limits `json:"limits,omitempty"`
 	Fresh  bool            `json:"fresh,omitempty"` // the worker has run no task

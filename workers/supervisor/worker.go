@@ -22,7 +22,9 @@ type worker struct {
 
 	output    tail
 	absorbing sync.WaitGroup
-	stage     stage // guarded by Supervisor.mu
+	ledger    ledger
+	stage     stage  // guarded by Supervisor.mu
+	killedBy  string // guarded by Supervisor.mu; who has ordered it, "" before that
 }
 
 // ends are one side of a worker's descriptors. The supervisor keeps a duplicate of the

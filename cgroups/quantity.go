@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// form is how an amount was given.
+// form is how a quantity was given.
 type form uint8
 
 const (
@@ -17,33 +17,33 @@ const (
 	infinite
 )
 
-// amount is the value of a limit. The zero value is one that was not given.
-type amount struct {
+// quantity is the value of a limit. The zero value is one that was not given.
+type quantity struct {
 	form form
 	n    int64 // of a number or a percentage
 }
 
 // IsSet says whether the limit was given.
-func (a amount) IsSet() bool { return a.form != unset }
+func (a quantity) IsSet() bool { return a.form != unset }
 
 // Number is the value, once Resolve has made a number of it; ok is false where there is no limit.
-func (a amount) Number() (n int64, ok bool) { return a.n, a.form == number }
+func (a quantity) Number() (n int64, ok bool) { return a.n, a.form == number }
 
 // of makes a number of a percentage.
-func (a amount) of(whole int64) amount {
+func (a quantity) of(whole int64) quantity {
 	if a.form != percent {
 		return a
 	}
 	if whole <= 0 {
-		return amount{form: infinite} // of how much is not known
+		return quantity{form: infinite} // of how much is not known
 	}
-	return amount{number, whole/100*a.n + whole%100*a.n/100}
+	return quantity{number, whole/100*a.n + whole%100*a.n/100}
 }
 
 // atMost says whether a is no more than b: to give no limit is to give none at all.
-func (a amount) atMost(b amount) bool { return a.rank() <= b.rank() }
+func (a quantity) atMost(b quantity) bool { return a.rank() <= b.rank() }
 
-func (a amount) rank() int64 {
+func (a quantity) rank() int64 {
 	if a.form == number {
 		return a.n
 	}
@@ -51,7 +51,7 @@ func (a amount) rank() int64 {
 }
 
 // plain is the text of what is no number.
-func (a amount) plain() string {
+func (a quantity) plain() string {
 	switch a.form {
 	case percent:
 		return strconv.FormatInt(a.n, 10) + "%"
@@ -86,7 +86,7 @@ var sizeUnits = []struct {
 
 // parseSize reads what systemd.resource-control(5) calls bytes or a percentage: K, M, G
 // and T are powers of 1024.
-func parseSize(text string) (amount, error) {
+func parseSize(text string) (quantity, error) {
 	if a, err, ok := parseCommon(text, 100); ok {
 		return a, err
 	}
@@ -97,13 +97,13 @@ func parseSize(text string) (amount, error) {
 		}
 	}
 	if strings.Trim(text, "0123456789.") != "" {
-		return amount{}, errSize
+		return quantity{}, errSize
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if bytes := f * float64(unit); err == nil && bytes <= maxSize {
-		return amount{number, int64(bytes)}, nil
+		return quantity{number, int64(bytes)}, nil
 	}
-	return amount{}, errSize
+	return quantity{}, errSize
 }
 
 func (s Size) String() string {
@@ -117,10 +117,10 @@ func (s Size) String() string {
 	return s.plain()
 }
 
-func parseQuota(text string) (amount, error) {
+func parseQuota(text string) (quantity, error) {
 	a, err, ok := parseCommon(text, maxQuota)
 	if !ok || err != nil || a.form == percent && a.n < 1 {
-		return amount{}, errQuota
+		return quantity{}, errQuota
 	}
 	if a.form == percent {
 		a.form = number // of hundredths of a CPU: of nothing that would have to be known
@@ -135,43 +135,43 @@ func (q Quota) String() string {
 	return q.plain()
 }
 
-func parseWeight(text string) (amount, error) {
+func parseWeight(text string) (quantity, error) {
 	n, err := whole(text, maxWeight)
 	if err != nil || n < 1 {
-		return amount{}, errWeight
+		return quantity{}, errWeight
 	}
-	return amount{number, n}, nil
+	return quantity{number, n}, nil
 }
 
 func (w Weight) String() string { return w.plain() }
 
-func parseTasks(text string) (amount, error) {
+func parseTasks(text string) (quantity, error) {
 	if a, err, ok := parseCommon(text, 100); ok {
 		return a, err
 	}
 	n, err := whole(text, maxTasks)
 	if err != nil || n < 1 {
-		return amount{}, errTasks
+		return quantity{}, errTasks
 	}
-	return amount{number, n}, nil
+	return quantity{number, n}, nil
 }
 
 func (t Tasks) String() string { return t.plain() }
 
 // parseCommon reads "infinity" and percentages up to most; ok is false for anything else.
-func parseCommon(text string, most int64) (a amount, err error, ok bool) {
+func parseCommon(text string, most int64) (a quantity, err error, ok bool) {
 	if text == "infinity" {
-		return amount{form: infinite}, nil, true
+		return quantity{form: infinite}, nil, true
 	}
 	digits, ok := strings.CutSuffix(text, "%")
 	if !ok {
-		return amount{}, nil, false
+		return quantity{}, nil, false
 	}
 	n, err := whole(digits, most)
 	if err != nil {
-		return amount{}, errPercent, true
+		return quantity{}, errPercent, true
 	}
-	return amount{percent, n}, nil, true
+	return quantity{percent, n}, nil, true
 }
 
 // whole reads digits.
