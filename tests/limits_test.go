@@ -208,6 +208,7 @@ func TestLimitThatNoWorkerCanLiveWithIsNamedWithTheSizeThatIsNeeded(t *testing.T
 	t.Parallel()
 	toml := config(t, "", "min_workers = 1\nmax_workers = 1", "[limits]\nmemory_max = \"64K\"")
 	d := start(t, toml)
+	waitFor(t, "three workers to have ended", func() bool { return len(d.endedWorkers()) >= 3 })
 	d.wantCrashLoop("memory_max must be at least ")
 	held := d.submitHeld("waits")
 	waitFor(t, "the task to be queued", func() bool { return d.figure("tasks", "queued") == 1 })
