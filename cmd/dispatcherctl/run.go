@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +22,6 @@ type submission struct {
 	queue, uuid  string
 	delay, limit seconds
 	duplicate    choice
-	limits       []string
 	replyTimeout seconds
 	wait         bool
 }
@@ -59,7 +57,6 @@ With --broker pg_notify, every daemon that listens on the channel runs the task,
 	flags.StringVar(&s.uuid, "uuid", "", "label of the task (default a random uuid)")
 	flags.Var(&s.delay, "delay", "how long to wait before the task starts")
 	flags.Var(&s.limit, "timeout", "how long the task may run")
-	flags.StringArrayVar(&s.limits, "limit", nil, "what the task may use, as `NAME=VALUE` (memory_max=50M); may be repeated")
 	flags.Var(&s.duplicate, "on-duplicate", "what to do when the same task is there already: parallel, serial, discard or queue_one")
 	flags.Var(&s.replyTimeout, "reply-timeout", "how long to wait until the task is accepted (default 5s)")
 	flags.BoolVar(&s.wait, "wait", false, "wait until the task has ended")
@@ -169,11 +166,6 @@ func (s *submission) data(cmd *cobra.Command, task string) (map[string]any, erro
 	if cmd.Flags().Changed("timeout") {
 		data["timeout"] = s.limit.number()
 	}
-	if len(s.limits) > 0 {
-		if data["limits"], err = limitValues(s.limits); err != nil {
-			return nil, err
-		}
-	}
 	if s.duplicate.text != "" {
 		data["on_duplicate"] = s.duplicate.text
 	}
@@ -181,22 +173,6 @@ func (s *submission) data(cmd *cobra.Command, task string) (map[string]any, erro
 		data["channel"] = s.queue
 	}
 	return data, nil
-}
-
-// limitValues reads --limit. Which limits there are, and what they may be, the daemon knows.
-func limitValues(options []string) (map[string]any, error) {
-	limits := map[string]any{}
-	for _, option := range options {
-		name, value, ok := strings.Cut(option, "=")
-		if !ok || name == "" {
-			return nil, usage("--limit must be NAME=VALUE, such as memory_max=50M, got %q", option)
-		}
-		if _, twice := limits[name]; twice {
-			return nil, usage("--limit %s is given twice", name)
-		}
-		limits[name] = value
-	}
-	return limits, nil
 }
 
 func (s *submission) waitForEnd(ctx context.Context, client *control.Client) error {
