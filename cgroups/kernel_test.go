@@ -182,8 +182,8 @@ func TestWaitEmptyWakesWhenTheLastProcessEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.close()
-	if busy, err := w.populated(); !busy || err != nil {
-		t.Fatalf("populated() = %v, %v, want a process", busy, err)
+	if busy, ok, err := w.value("populated"); busy != 1 || !ok || err != nil {
+		t.Fatalf("populated is %v, %v, %v, want a process", busy, ok, err)
 	}
 	woken := make(chan error, 1)
 	go func() { woken <- w.change() }()

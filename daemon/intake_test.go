@@ -16,6 +16,7 @@ import (
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/workers"
 )
 
@@ -59,6 +60,7 @@ func (nobody) Main() (received, controls uint64) { return 0, 0 }
 func (nobody) Producers() map[string]any         { return nil }
 func (nobody) Metrics() map[string]any           { return nil }
 func (nobody) Supervisor() map[string]any        { return nil }
+func (nobody) Limits() map[string]any            { return nil }
 func (nobody) Workers() []workers.Info           { return nil }
 func (nobody) Stats() workers.Stats              { return workers.Stats{} }
 func (nobody) Memory(context.Context) (commands.Memory, error) {
@@ -70,7 +72,7 @@ func newDesk(t *testing.T) *desk {
 	log := &lockedBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	d := dispatch.New(busyRunner{}, slog.New(slog.DiscardHandler))
-	in := newIntake("node", time.Minute, d, logger)
+	in := newIntake("node", time.Minute, policy.New(policy.Config{}), d, logger)
 	behind := nobody{&service{intake: in, level: commands.NewLogLevel(&slog.LevelVar{}, logger)}}
 	behind.cfg.Store(&config.Config{})
 	in.commands = commands.NewTable(d, behind, behind)

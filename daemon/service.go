@@ -13,6 +13,7 @@ import (
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
 	"dispatcherd/daemon/metrics"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/pgnotify"
 	"dispatcherd/workers"
@@ -27,6 +28,7 @@ type service struct {
 	pool       *workers.Pool
 	dispatcher *dispatch.Dispatcher
 	intake     *intake
+	policy     *policy.Policy
 	scheduler  *schedule.Scheduler
 	sources    []Source
 	postgres   func() pgnotify.Stats // nil without Postgres
@@ -96,7 +98,7 @@ func (s *service) Supervisor() map[string]any {
 	return map[string]any{
 		"connected": i.Connected, "pid": i.PID, "isolation": i.Isolation, "tree": i.Tree,
 		"restarts": i.Restarts, "fork_server": i.ForkServer, "fork_server_restarts": i.ForkServerRestarts,
-		"last_error": i.LastError,
+		"last_error": i.LastError, "missing": append([]string{}, i.Missing...), "lesser": append([]string{}, i.Lesser...),
 	}
 }
 

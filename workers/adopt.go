@@ -50,6 +50,7 @@ func (p *Pool) adoptLocked(i Inherited, now time.Time) action {
 		w.assign(i.Task, i.Began)
 		w.sent, w.asked = true, true
 		p.busy++
+		p.watchOutLocked()
 		do = append(do, p.armLocked(w, now)...)
 		do = append(do, func() {
 			if err := i.Process.Stop(); err != nil {

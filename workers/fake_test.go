@@ -139,12 +139,13 @@ type fakeProcess struct {
 	reports  chan workers.Report
 	closed   chan struct{}
 
-	mu     sync.Mutex // guards everything below
-	habits habits
-	onSend func() // called in the middle of Send, before it returns
-	ended  bool   // nothing more is said
-	record []string
-	rings  int
+	mu      sync.Mutex // guards everything below
+	habits  habits
+	onSend  func() // called in the middle of Send, before it returns
+	ended   bool   // nothing more is said
+	record  []string
+	rings   int
+	watched int
 }
 
 var _ workers.Process = (*fakeProcess)(nil)
@@ -182,6 +183,20 @@ func (p *fakeProcess) Ring() error {
 	defer p.mu.Unlock()
 	p.rings++
 	return nil
+}
+
+func (p *fakeProcess) Watch() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watched++
+	return nil
+}
+
+// watches is how often the process was told that its task has been running for a while.
+func (p *fakeProcess) watches() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.watched
 }
 
 // rung is how often the signal was repeated.

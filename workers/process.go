@@ -25,6 +25,9 @@ type Process interface {
 	// Ring repeats the signal of a Cancel. A signal that arrives just before a
 	// blocking system call does not interrupt it, and the task sleeps on.
 	Ring() error
+	// Watch says that the running task has been running for a while: from now on its memory
+	// and its processes are to be looked at. It is told once for each such task.
+	Watch() error
 	// Stop asks the process to leave as soon as it has nothing to do.
 	Stop() error
 	// Kill ends the process and everything that it started.

@@ -13,6 +13,7 @@ type worker struct {
 	retire  time.Time // when it is too old; zero: never
 
 	task        *Task // nil unless busy
+	watched     bool  // the process was told that it has been running for a while
 	sent        bool  // the task has been written to the process
 	started     time.Time
 	cause       cause     // why the task is to end; never none in a busy worker that was killed
@@ -86,7 +87,7 @@ func (w *worker) assign(t *Task, now time.Time) {
 
 // release takes the task away.
 func (w *worker) release() {
-	w.task, w.sent, w.cause, w.interrupted = nil, false, none, false
+	w.task, w.sent, w.cause, w.interrupted, w.watched = nil, false, none, false, false
 	w.started = time.Time{}
 }
 
@@ -95,7 +96,7 @@ func (w *worker) release() {
 func (w *worker) ended(r Report) Event {
 	e := Event{
 		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: r.Outcome,
-		Detail: r.Error, Result: r.Result, RunTime: r.RunTime,
+		Detail: r.Error, Result: r.Result, RunTime: r.RunTime, Usage: r.Usage,
 	}
 	if r.Outcome != Succeeded && w.cause != none {
 		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, r.Error)
@@ -116,13 +117,13 @@ func (w *worker) returned() Event {
 }
 
 // died makes the event of a task whose process ended.
-func (w *worker) died(exit string, now time.Time) Event {
+func (w *worker) died(r Report, now time.Time) Event {
 	e := Event{
 		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: Died,
-		Detail: exit, RunTime: now.Sub(w.started),
+		Detail: r.Exit, RunTime: now.Sub(w.started), Usage: r.Usage,
 	}
 	if w.cause != none {
-		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, exit)
+		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, r.Exit)
 	}
 	return e
 }

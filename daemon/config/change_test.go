@@ -19,7 +19,7 @@ func leaves(path string, of reflect.Type) (all []string) {
 	if of.Kind() == reflect.Pointer {
 		return append([]string{path}, leaves(path, of.Elem())...)
 	}
-	if of.Kind() != reflect.Struct {
+	if of.Kind() != reflect.Struct || readsText(of) {
 		return []string{path}
 	}
 	for i := range of.NumField() {

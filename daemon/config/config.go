@@ -14,6 +14,7 @@ import (
 	"dispatcherd/cgroups"
 	"dispatcherd/control"
 	"dispatcherd/daemon/metrics"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/daemon/systemd"
 	"dispatcherd/pgnotify"
@@ -76,6 +77,13 @@ type Config struct {
 	Service systemd.Config
 	// Supervisor is the section [supervisor].
 	Supervisor supervisor.ClientConfig
+	// Cgroups is the section [cgroups].
+	Cgroups supervisor.CgroupsConfig
+	// Policy is the sections [limits] and [[task]].
+	Policy policy.Config
+	// Roomy is set when the file has no pool.max_workers: Pool.MaxWorkers is then what this
+	// process has CPUs for, until the supervisor says what the workers' unit has room for.
+	Roomy bool
 }
 
 // Validate reports every value that cannot be used, a line each.
@@ -84,7 +92,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.Policy.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -160,9 +168,12 @@ type document struct {
 	} `toml:"brokers"`
 	Control control.Rights `toml:"control"`
 	schedule.Config
-	Metrics    metrics.Config          `toml:"metrics"`
-	Service    systemd.Config          `toml:"service"`
-	Supervisor supervisor.ClientConfig `toml:"supervisor"`
+	Metrics    metrics.Config           `toml:"metrics"`
+	Service    systemd.Config           `toml:"service"`
+	Supervisor supervisor.ClientConfig  `toml:"supervisor"`
+	Cgroups    supervisor.CgroupsConfig `toml:"cgroups"`
+	Limits     cgroups.Limits           `toml:"limits"`
+	Tasks      []policy.Task            `toml:"task"`
 }
 
 func newDocument() *document {
@@ -185,7 +196,8 @@ func (d *document) config(has outline) Config {
 	c := Config{
 		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
 		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Rights: d.Control, Schedule: d.Config,
-		Service: d.Service, Supervisor: d.Supervisor,
+		Service: d.Service, Supervisor: d.Supervisor, Cgroups: d.Cgroups,
+		Policy: policy.Config{Limits: d.Limits, Tasks: d.Tasks}, Roomy: d.Pool.MaxWorkers == 0,
 	}
 	if has.line("brokers.pg_notify") > 0 {
 		c.PgNotify = &d.Brokers.PgNotify.Config

@@ -45,7 +45,7 @@ func (s *Supervisor) drain(signals <-chan os.Signal) {
 	}{
 		{stageAsked, func(w *worker) { w.tell(frameStop, 0) }, nil, finish},
 		{stageCancelled, s.cancel, s.ring, cancel},
-		{stageKilled, s.kill, nil, killTime},
+		{stageKilled, func(w *worker) { s.killBy(w, ByDrain) }, nil, killTime},
 	} {
 		switch {
 		case step.stage == stageKilled:

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,7 +46,7 @@ func (s *Supervisor) launch(ctx context.Context, to *session, p packet) {
 }
 
 func (w *worker) describe() *launched {
-	return &launched{process: w.process, Cgroup: w.cage.path(), Generation: w.generation}
+	return &launched{process: w.process, Cgroup: w.cage.path(), Generation: w.generation, Limits: json.RawMessage(w.limits.text())}
 }
 
 // start makes the process of worker id and lets it run, in its cage.
@@ -96,7 +97,18 @@ func (s *Supervisor) forkOnce(ctx context.Context, w *worker, theirs ends) error
 	}
 	s.reaper.expect()
 	defer s.reaper.settle()
-	pid, err := server.fork(ctx, w.id, append(theirs.files(), wait))
+	files := append(theirs.files(), wait)
+	if server.spec.Measure {
+		members, err := w.cage.members()
+		if err != nil {
+			return err
+		}
+		if members != nil {
+			defer members.Close()
+			files = append(files, members)
+		}
+	}
+	pid, err := server.fork(ctx, w.id, files)
 	if err != nil {
 		return err
 	}
@@ -112,14 +124,17 @@ func (s *Supervisor) forkOnce(ctx context.Context, w *worker, theirs ends) error
 	return nil
 }
 
-// admitPID puts the waiting process into its cage.
+// admitPID puts the waiting process into its cage, with the limits of every worker.
 func (s *Supervisor) admitPID(w *worker) error {
 	stat, err := readStat(w.PID)
 	if err != nil {
 		return err
 	}
 	w.Start = stat.start
-	return w.cage.add(w.PID)
+	if err := w.cage.add(w.PID); err != nil {
+		return err
+	}
+	return s.restrain(w, s.nursery.limits().WithoutMemory(), true)
 }
 
 // reserve takes the id for a worker that is being started.
@@ -184,9 +199,41 @@ func (s *Supervisor) watch(ctx context.Context, w *worker) {
 }
 
 func (s *Supervisor) bury(ctx context.Context, w *worker, exit *Exit) error {
+	w.ledger.mu.Lock() // an account that is under way has its time
+	defer w.ledger.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), buryTime)
 	defer cancel()
-	return w.cage.bury(ctx, exit)
+	err := w.cage.bury(ctx, exit)
+	s.settleUpLocked(w, exit)
+	return err
+}
+
+// settleUpLocked adds to the exit of a worker what was used until then, and who has killed it.
+func (s *Supervisor) settleUpLocked(w *worker, exit *Exit) {
+	w.ledger.closed = true
+	a := w.ledger.close(exit.counted, Spent{
+		CPUEnd: exit.UserTime + exit.SystemTime, ReadEnd: exit.read, WrittenEnd: exit.written, MaxRSS: exit.MaxRSS,
+	})
+	a.Leftovers = exit.Survivors
+	s.bygone(exit)
+	exit.Account = &a
+	if exit.Signal != unix.SIGKILL {
+		return
+	}
+	s.mu.Lock()
+	exit.By = w.killedBy
+	s.mu.Unlock()
+	if exit.By == "" && a.OOMKills > 0 {
+		exit.OOM, exit.By = true, ByOOM
+	}
+}
+
+// killBy ends a worker, and keeps who has wanted that.
+func (s *Supervisor) killBy(w *worker, who string) {
+	s.mu.Lock()
+	w.killedBy = who
+	s.mu.Unlock()
+	s.kill(w)
 }
 
 func (s *Supervisor) kill(w *worker) {

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
+
+	"dispatcherd/cgroups"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +19,34 @@ type Usage struct {
 	PID    int         `json:"pid"`
 	Memory int64       `json:"memory"` // bytes
 	Source UsageSource `json:"source"`
+
+	// What follows is 0 where it is not counted, and from a supervisor of an earlier version.
+
+	CPU        time.Duration `json:"cpu,omitempty"` // since the worker began, like the rest
+	Throttled  time.Duration `json:"throttled,omitempty"`
+	MemoryPeak int64         `json:"memory_peak,omitempty"` // bytes, the most at once
+	MemoryMax  int64         `json:"memory_max,omitempty"`  // bytes, the limit; 0: none
+	PIDs       int           `json:"pids,omitempty"`        // processes, and threads where those are counted
+	OOMKills   int           `json:"oom_kills,omitempty"`   // processes that the out-of-memory killer has ended
+}
+
+// Totals are those of all workers since the supervisor began, the ended ones included;
+// Memory and PIDs are those of now.
+type Totals struct {
+	CPU       time.Duration `json:"cpu,omitempty"`
+	Throttled time.Duration `json:"throttled,omitempty"`
+	Memory    int64         `json:"memory,omitempty"` // bytes
+	PIDs      int           `json:"pids,omitempty"`
+	OOMKills  int           `json:"oom_kills,omitempty"`
+	Cgroups   int           `json:"cgroups,omitempty"` // how many there are in the tree, itself not counted
+}
+
+func (t *Totals) add(u Usage) {
+	t.CPU += u.CPU
+	t.Throttled += u.Throttled
+	t.Memory += u.Memory
+	t.PIDs += u.PIDs
+	t.OOMKills += u.OOMKills
 }
 
 // UsageSource is where in the kernel a figure comes from.
@@ -38,11 +69,18 @@ const usagesAtOnce = 500
 // usageCall is a question to the supervisor.
 type usageCall struct {
 	got    []Usage
+	totals Totals
 	answer chan error // buffered; nil when got is complete
 }
 
 // Usage asks the supervisor what each worker takes, by worker.
 func (c *Client) Usage(ctx context.Context) ([]Usage, error) {
+	usages, _, err := c.Measure(ctx)
+	return usages, err
+}
+
+// Measure asks the supervisor what each worker takes, by worker, and all together.
+func (c *Client) Measure(ctx context.Context) ([]Usage, Totals, error) {
 	call := &usageCall{answer: make(chan error, 1)}
 	id, err := c.askUsage(call)
 	if err == nil {
@@ -56,9 +94,9 @@ func (c *Client) Usage(ctx context.Context) ([]Usage, error) {
 		c.mu.Unlock()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("measure the workers: %w", err)
+		return nil, Totals{}, fmt.Errorf("measure the workers: %w", err)
 	}
-	return call.got, nil
+	return call.got, call.totals, nil
 }
 
 func (c *Client) askUsage(call *usageCall) (id uint64, err error) {
@@ -84,6 +122,9 @@ func (c *Client) measured(p packet) {
 		return // nobody waits any more
 	}
 	call.got = append(call.got, p.Usage...)
+	if p.Totals != nil {
+		call.totals = *p.Totals
+	}
 	if !p.More {
 		delete(c.asked, p.ID)
 		call.answer <- nil // buffered
@@ -95,51 +136,88 @@ func (c *Client) measured(p packet) {
 func (s *Supervisor) measure(to *session, id uint64) {
 	s.measuring.Lock()
 	defer s.measuring.Unlock()
-	all := s.usages()
+	all, totals := s.usages()
 	for len(all) > usagesAtOnce {
 		to.conn.send(packet{Op: opUsage, ID: id, Usage: all[:usagesAtOnce], More: true}) // requests meets the same end
 		all = all[usagesAtOnce:]
 	}
-	to.conn.send(packet{Op: opUsage, ID: id, Usage: all}) // likewise
+	to.conn.send(packet{Op: opUsage, ID: id, Usage: all, Totals: &totals}) // likewise
 }
 
-func (s *Supervisor) usages() []Usage {
+func (s *Supervisor) usages() ([]Usage, Totals) {
 	members := sessions{}
 	all := []Usage{}
+	s.mu.Lock()
+	totals := s.past
+	s.mu.Unlock()
 	for _, w := range s.living() {
-		u := Usage{Worker: w.id, PID: w.PID}
-		var err error
-		u.Memory, u.Source, err = w.cage.memory(members)
+		u, err := w.cage.usage(members)
 		if err != nil {
 			s.log.Warn("worker could not be measured", "worker", w.id, "pid", w.PID, "err", err)
 			u.Memory, u.Source = 0, Unknown
 		}
+		u.Worker, u.PID = w.id, w.PID
+		totals.add(u)
 		all = append(all, u)
 	}
 	slices.SortFunc(all, func(a, b Usage) int { return a.Worker - b.Worker })
-	return all
+	totals.Cgroups = s.iso.count()
+	return all, totals
 }
 
-func (c *cgroupCage) memory(sessions) (int64, UsageSource, error) {
-	bytes, ok, err := c.group.Memory()
-	if ok || err != nil {
-		return bytes, FromCgroup, err
+// bygone adds what a worker that has ended took to the totals.
+func (s *Supervisor) bygone(exit *Exit) {
+	u := usageOf(exit.counted)
+	if u.CPU == 0 {
+		u.CPU = exit.UserTime + exit.SystemTime
+	}
+	u.Memory, u.PIDs = 0, 0
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.past.add(u)
+}
+
+func usageOf(a cgroups.Account) Usage {
+	return Usage{
+		Memory: a.Memory, CPU: a.CPU, Throttled: a.Throttled, MemoryPeak: a.MemoryPeak, MemoryMax: a.MemoryMax,
+		PIDs: a.PIDs, OOMKills: int(a.OOMKills),
+	}
+}
+
+func (c *cgroupCage) usage(sessions) (Usage, error) {
+	a, err := c.group.Account()
+	if err != nil {
+		return Usage{}, err
+	}
+	u := usageOf(a)
+	u.Source = FromCgroup
+	if a.HasMemory && a.PIDs > 0 {
+		return u, nil
 	}
 	pids, err := c.group.PIDs()
-	if err != nil {
-		return 0, Unknown, err
+	if err == nil && u.PIDs == 0 {
+		u.PIDs = len(pids)
 	}
-	bytes, err = memoryOf(pids)
-	return bytes, FromProcesses, err
+	if err == nil && !a.HasMemory {
+		u.Source = FromProcesses
+		u.Memory, err = memoryOf(pids)
+	}
+	return u, err
 }
 
-func (c *sessionCage) memory(members sessions) (int64, UsageSource, error) {
+func (c *sessionCage) usage(members sessions) (Usage, error) {
 	pids, err := members.of(c.leader)
 	if err != nil {
-		return 0, Unknown, err
+		return Usage{}, err
 	}
-	bytes, err := memoryOf(pids)
-	return bytes, FromProcesses, err
+	u := Usage{Source: FromProcesses, PIDs: len(pids)}
+	for _, pid := range pids {
+		if stat, err := readStat(pid); err == nil { // else it has ended meanwhile
+			u.CPU += stat.cpu
+		}
+	}
+	u.Memory, err = memoryOf(pids)
+	return u, err
 }
 
 // memoryOf adds up what the processes take; one that has ended takes nothing.

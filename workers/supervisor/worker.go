@@ -18,10 +18,13 @@ type worker struct {
 	cage       cage
 	ends       ends
 	ended      <-chan Exit
+	limits     restraint
 
 	output    tail
 	absorbing sync.WaitGroup
-	stage     stage // guarded by Supervisor.mu
+	ledger    ledger
+	stage     stage  // guarded by Supervisor.mu
+	killedBy  string // guarded by Supervisor.mu; who has ordered it, "" before that
 }
 
 // ends are one side of a worker's descriptors. The supervisor keeps a duplicate of the

@@ -28,12 +28,16 @@ _now = time.time
 class Worker:
     """One worker: a channel to the daemon, and the code that tasks stand for."""
 
-    def __init__(self, worker_id, channel, library, callables):
-        """Prepare the worker numbered `worker_id`; no code of the project runs before `run`."""
+    def __init__(self, worker_id, channel, library, callables, meter=None):
+        """Prepare the worker numbered `worker_id`; no code of the project runs before `run`.
+
+        `meter` measures its tasks, None: nothing does.
+        """
         self._id = worker_id
         self._channel = channel
         self._library = library
         self._callables = callables
+        self._meter = meter
         self._interrupts = Interrupts(channel, library.Cancel, Worker._attempt.__code__)
         self._control = Control(channel, self._interrupts)
         self._hooks = hooks.Hooks()
@@ -72,6 +76,8 @@ class Worker:
             if cls is not None:
                 self._adopt(cls, idle_timeout, kwargs)
             hello = {"version": frames.VERSION, "pid": self._channel.pid, "python": "%d.%d.%d" % sys.version_info[:3]}
+            if self._meter is not None:
+                hello["cpu"], hello["residents"] = self._meter.start(_now())
             self._channel.send(frames.HELLO, 0, _text(hello))
             greeted = True
             reason = self._loop()
@@ -120,6 +126,9 @@ class Worker:
     def _run_task(self, seq, body):
         """Run one task and send its done frame; raises hooks.HookFailed after that frame."""
         started = _now()
+        meter = self._meter
+        if meter is not None:
+            meter.begin(started)
         message = _NO_KWARGS
         try:
             message = _message(body)
@@ -148,7 +157,9 @@ class Worker:
         self._channel.current = None
         self._channel.cancelled.discard(seq)
         leaves = self._leave or trouble is not None
-        self._channel.send_bytes(frames.done(seq, outcome, leaves, started, _now(), error, text))
+        finished = _now()
+        usage = None if meter is None else meter.end(started, finished)
+        self._channel.send_bytes(frames.done(seq, outcome, leaves, started, finished, error, text, usage))
         if trouble is not None:
             raise trouble
 
