@@ -46,8 +46,8 @@ func spentOf(body []byte) supervisor.Spent {
 // own is the usage of a task that its worker alone has carried out.
 func own(s supervisor.Spent) workers.Usage {
 	return workers.Usage{
-		CPU: s.CPUEnd - s.CPUBegin, Read: s.ReadEnd - s.ReadBegin, Written: s.WrittenEnd - s.WrittenBegin,
-		MemoryPeak: s.MaxRSS, MemorySource: workers.PeakOfProcess,
+		CPU: max(0, s.CPUEnd-s.CPUBegin), Read: max(0, s.ReadEnd-s.ReadBegin), Written: max(0, s.WrittenEnd-s.WrittenBegin),
+		MemoryPeak: max(0, s.MaxRSS), MemorySource: workers.PeakOfProcess,
 	}
 }
 
