@@ -58,16 +58,22 @@ func (l *ledger) close(now cgroups.Account, spent Spent) Account {
 }
 
 // peak is the most memory during the task: what the kernel has noted, if that was in this
-// task; else the largest that was seen.
+// task; else the largest that was seen. Between two looks the worker's own process may have
+// taken more: rss, which has what it shares with the fork server as well, tells that.
 func (l *ledger) peak(now cgroups.Account, rss int64) (int64, MemorySource) {
 	switch {
 	case !now.HasMemory:
 		return rss, PeakOfProcess
 	case now.FreshPeak || now.MemoryPeak > l.last.MemoryPeak:
 		return now.MemoryPeak, PeakCounted
-	default:
-		return max(l.sampled.memory, now.Memory), PeakSampled
 	}
+	if now.MemoryPeak > 0 {
+		rss = min(rss, now.MemoryPeak) // more was never taken
+	}
+	if seen := max(l.sampled.memory, now.Memory); seen >= rss {
+		return seen, PeakSampled
+	}
+	return rss, PeakOfProcess
 }
 
 // notice returns how many of the processes were not there at the end of an earlier task.

@@ -58,6 +58,16 @@ func TestLedgerGivesEachTaskItsOwn(t *testing.T) {
 				Spent{CPUBegin: ms, CPUEnd: ms}, sample{},
 				Account{MemoryPeak: 95, MemorySource: PeakCounted, MemoryMax: 100, PIDsPeak: 2}},
 		}},
+		{"a peak that no sample has met", []reading{
+			{cgroups.Account{CPU: ms, HasMemory: true, Memory: 40, MemoryPeak: 90}, Spent{CPUEnd: ms}, sample{},
+				Account{CPU: ms, MemoryPeak: 90, MemorySource: PeakCounted}},
+			{cgroups.Account{CPU: ms, HasMemory: true, Memory: 40, MemoryPeak: 90}, Spent{CPUBegin: ms, CPUEnd: ms, MaxRSS: 80}, sample{memory: 70},
+				Account{MemoryPeak: 80, MemorySource: PeakOfProcess}},
+			{cgroups.Account{CPU: ms, HasMemory: true, Memory: 40, MemoryPeak: 90}, Spent{CPUBegin: ms, CPUEnd: ms, MaxRSS: 100}, sample{memory: 70},
+				Account{MemoryPeak: 90, MemorySource: PeakOfProcess}}, // 100 with what is shared
+			{cgroups.Account{CPU: ms, HasMemory: true, Memory: 40}, Spent{CPUBegin: ms, CPUEnd: ms, MaxRSS: 60}, sample{memory: 50},
+				Account{MemoryPeak: 60, MemorySource: PeakOfProcess}}, // without memory.peak
+		}},
 		{"a kernel that begins a peak anew", []reading{
 			{cgroups.Account{CPU: ms, HasMemory: true, Memory: 40, MemoryPeak: 90}, Spent{CPUEnd: ms}, sample{},
 				Account{CPU: ms, MemoryPeak: 90, MemorySource: PeakCounted}},
