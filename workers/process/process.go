@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"dispatcherd/workers"
@@ -260,7 +261,7 @@ func (p *Process) finish(err error) workers.Report {
 	switch {
 	case p.ended:
 		bound = 0
-	case !errors.Is(err, io.EOF):
+	case !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET): // which is an end with something unread
 		bound, why = 0, "; "+err.Error()
 	}
 	if p.waitExit(bound) {
