@@ -4,7 +4,7 @@ import time
 
 from dispatcherd.publish import task
 
-PLACE = "/srv/app/out"
+PLACE = os.environ.get("APP_OUT", "/srv/app/out")
 
 
 @task()
