@@ -24,13 +24,26 @@ func (t *Tree) enable() {
 		t.missing = append(t.missing, fmt.Sprintf("no controller can be used: %v", err))
 		return
 	}
+	var absent []string
 	for _, c := range controllers {
 		if !slices.Contains(given, c) {
-			t.missing = append(t.missing, fmt.Sprintf("controller %s is not given to %s", c, t.dir))
+			absent = append(absent, c)
 		} else if err := write(t.dir, subtreeControl, "+"+c); err != nil {
 			t.missing = append(t.missing, fmt.Sprintf("controller %s cannot be used: %v", c, err))
 		}
 	}
+	if len(absent) > 0 {
+		t.missing = append(t.missing, fmt.Sprintf("controllers that are not given to %s: %s%s", t.dir, strings.Join(absent, ", "), t.remedy()))
+	}
+}
+
+// remedy is what to do about a controller that is not given: a group in which there are
+// processes, here those of the daemon, has none to hand down.
+func (t *Tree) remedy() string {
+	if t.delegated() {
+		return ""
+	}
+	return " (the daemon is in the group above; they need a supervisor that is a service of its own)"
 }
 
 // disable takes the controllers back: a group that hands some down can have no process.

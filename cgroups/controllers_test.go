@@ -43,7 +43,7 @@ func TestControllersThatAreNotGivenOrRefusedAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree.lock.Close()
-	want := []string{"controller memory is not given to " + dir, "controller io is not given to " + dir}
+	want := []string{"controllers that are not given to " + dir + ": memory, io"}
 	if got := tree.Missing(); !slices.Equal(got, want) {
 		t.Errorf("Missing = %q, want %q", got, want)
 	}
@@ -59,7 +59,7 @@ func TestControllersThatAreNotGivenOrRefusedAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree.lock.Close()
-	if got := tree.Missing(); len(got) != 4 || got[0] != `controller cpu cannot be used: open `+file+` to write "+cpu": is a directory` {
+	if got := tree.Missing(); len(got) != 3 || got[0] != `controller cpu cannot be used: open `+file+` to write "+cpu": is a directory` {
 		t.Errorf("Missing = %q, want that cpu was refused", got)
 	}
 }

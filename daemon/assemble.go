@@ -11,6 +11,7 @@ import (
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
@@ -37,6 +38,8 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	s.policy = policy.New(cfg.Policy)
 	s.dispatcher.Use(s.policy)
 	run.dispatcher = s.dispatcher
+	s.history = history.New(cfg.History)
+	s.dispatcher.KeepEnds(s.history)
 	s.intake = newIntake(cfg.NodeID, cfg.ChunkMessageTimeout, s.policy, s.dispatcher, named("intake"))
 	s.scheduler = schedule.New(cfg.Schedule, s.intake, named("schedule"))
 	table := commands.NewTable(s.dispatcher, s.pool, s)

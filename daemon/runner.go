@@ -46,8 +46,8 @@ func (r *runner) run(ctx context.Context) error {
 		switch e.Kind {
 		case workers.TaskEnded:
 			r.dispatcher.Finished(dispatch.Ended{
-				Seq: e.Task.Seq, Outcome: dispatch.Outcome(e.Outcome), Detail: e.Detail,
-				Result: e.Result, RunTime: e.RunTime,
+				Seq: e.Task.Seq, Outcome: e.Outcome, Detail: e.Detail,
+				Result: e.Result, RunTime: e.RunTime, Usage: e.Usage, Death: e.Death,
 			})
 		case workers.TaskReturned:
 			r.dispatcher.Returned(e.Task.Seq)

@@ -11,6 +11,7 @@ import (
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/message"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/policy"
@@ -30,6 +31,7 @@ type service struct {
 	intake     *intake
 	policy     *policy.Policy
 	scheduler  *schedule.Scheduler
+	history    *history.Ring
 	sources    []Source
 	postgres   func() pgnotify.Stats // nil without Postgres
 	level      *commands.LogLevel
@@ -62,6 +64,9 @@ func (s *service) LogLevel() *commands.LogLevel { return s.level }
 
 // Notes are those of the configuration.
 func (s *service) Notes() []string { return s.cfg.Load().Notes }
+
+// History is how the last tasks have ended.
+func (s *service) History() *history.Ring { return s.history }
 
 // Chunks shows the messages that came in parts.
 func (s *service) Chunks() (message.ChunkStats, []message.Partial) { return s.intake.chunks() }

@@ -48,23 +48,25 @@ func (d *daemon) workerOf(a answer) string {
 func TestTaskWhoseWorkerDiesIsToldWithTheWayItDied(t *testing.T) {
 	t.Parallel()
 	d := start(t, config(t, "", "max_workers = 1", withMetrics))
-	for n, tt := range []struct {
-		name, detail, task string
-		args               []string
+	told := map[string]float64{}
+	for _, tt := range []struct {
+		name, outcome, detail, task string
+		args                        []string
 	}{
-		{"exit 1", "exit code 1", "app.tasks.leave", []string{"--arg", "1"}},
-		{"exit 0", "exit code 0", "app.tasks.leave", []string{"--arg", "0"}},
-		{"exit 70", "exit code 70", "app.tasks.leave", []string{"--arg", "70"}},
-		{"segfault", "killed by SIGSEGV", "app.tasks.segfault", nil},
-		{"abort", "killed by SIGABRT", "app.bad.signal_itself", []string{"--arg", "6"}},
-		{"kill", "killed by SIGKILL", "app.bad.signal_itself", []string{"--arg", "9"}},
-		{"terminate", "killed by SIGTERM", "app.bad.signal_itself", []string{"--arg", "15"}},
-		{"every descriptor closed", "exit code 70", "app.bad.close_everything", nil},
+		{"exit 1", "exited", "exit code 1", "app.tasks.leave", []string{"--arg", "1"}},
+		{"exit 0", "exited", "exit code 0", "app.tasks.leave", []string{"--arg", "0"}},
+		{"exit 70", "exited", "exit code 70", "app.tasks.leave", []string{"--arg", "70"}},
+		{"segfault", "crashed", "killed by SIGSEGV", "app.tasks.segfault", nil},
+		{"abort", "crashed", "killed by SIGABRT", "app.bad.signal_itself", []string{"--arg", "6"}},
+		{"kill", "killed", "killed by SIGKILL", "app.bad.signal_itself", []string{"--arg", "9"}},
+		{"terminate", "killed", "killed by SIGTERM", "app.bad.signal_itself", []string{"--arg", "15"}},
+		{"every descriptor closed", "exited", "exit code 70", "app.bad.close_everything", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d.wantOutcome(t, "died", tt.detail, tt.task, tt.args...)
-			if got := d.metrics()[metricDied]; got != float64(n+1) {
-				t.Errorf("%s is %v, want %d", metricDied, got, n+1)
+			d.wantOutcome(t, tt.outcome, tt.detail, tt.task, tt.args...)
+			told[tt.outcome]++
+			if got := d.metrics()[metricEnded(tt.outcome)]; got != told[tt.outcome] {
+				t.Errorf("%s is %v, want %v", metricEnded(tt.outcome), got, told[tt.outcome])
 			}
 		})
 	}
@@ -92,8 +94,10 @@ func TestTaskThatRaisesAnythingFailsWithIt(t *testing.T) {
 			}
 		})
 	}
-	if got := d.metrics()[metricDied]; got != 0 {
-		t.Errorf("%s is %v, want 0", metricDied, got)
+	for _, outcome := range []string{"exited", "killed", "crashed", "lost"} {
+		if got := d.metrics()[metricEnded(outcome)]; got != 0 {
+			t.Errorf("%s is %v, want 0", metricEnded(outcome), got)
+		}
 	}
 }
 

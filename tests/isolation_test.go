@@ -139,7 +139,7 @@ func TestProcessGroupsServeWhereThereIsNoCgroupTree(t *testing.T) {
 	d.wantWork()
 	h := d.deafen("deaf", "--timeout", "2", "--kwarg", "children=2")
 	lines := waitFile(t, h.path, 3)
-	h.wantEnd(1, "outcome: timed out", "killed by SIGKILL")
+	h.wantEnd(1, "outcome: timed_out", "killed by SIGKILL")
 	for _, line := range lines[:2] {
 		pid, err := strconv.Atoi(line)
 		if err != nil {
@@ -160,7 +160,7 @@ func TestKilledSupervisorsTasksEndWithoutACgroupTreeAsWell(t *testing.T) {
 	}
 	worker := d.busyWorker()
 	kill(t, "the supervisor", d.supervisor())
-	h.wantEnd(1, "outcome: died", "the supervisor ended")
+	h.wantEnd(1, "outcome: lost", "the supervisor ended")
 	waitGone(t, "the worker", worker)
 	waitGone(t, "the task's child", child)
 	d.wantWork()

@@ -87,11 +87,11 @@ func TestJournalHasOneRunAndNothingElseUnderItsUUID(t *testing.T) {
 func TestJournalNamesTheEventOfATaskThatDied(t *testing.T) {
 	t.Parallel()
 	d, record := startWithJournal(t, config(t, "", "max_workers = 1"))
-	if a := d.task("app.bad.signal_itself", "--uuid", "u-died", "--arg", "9"); !strings.Contains(a.stdout, "outcome: died") {
+	if a := d.task("app.bad.signal_itself", "--uuid", "u-died", "--arg", "9"); !strings.Contains(a.stdout, "outcome: killed") {
 		t.Fatalf("the task ended with\n%s%s", a.stdout, a.stderr)
 	}
 	e := record.Wait(journaltest.Entry{"MESSAGE_ID": journal.Events["task-died"]})
-	if e["DISPATCHERD_OUTCOME"] != "died" || e[journal.TaskUUID] != "u-died" || e["PRIORITY"] != "4" ||
+	if e["DISPATCHERD_OUTCOME"] != "killed" || e[journal.TaskUUID] != "u-died" || e["PRIORITY"] != "4" ||
 		!strings.Contains(e["MESSAGE"], "killed by SIGKILL") {
 		t.Errorf("the entry is %v", e)
 	}

@@ -213,7 +213,7 @@ func TestTaskOfTheEarlierDaemonCanBeCancelledAndTimesOut(t *testing.T) {
 		t.Errorf("cancel: %s", a.stderr)
 	}
 	h.waitLog("uuid=cancelled task=app.tasks.hold outcome=cancelled")
-	h.waitLog(`uuid=late task=app.tasks.hold outcome="timed out"`)
+	h.waitLog(`uuid=late task=app.tasks.hold outcome=timed_out`)
 }
 
 func TestStopDrainsTheTasksOfAnEarlierDaemonToo(t *testing.T) {

@@ -110,7 +110,7 @@ func TestSupervisorThatIsKilledTakesItsTasksAlongAndTheNextOneServes(t *testing.
 	h := d.hold("task")
 	worker := d.busyWorker()
 	kill(t, "the supervisor", k.pid())
-	h.wantEnd(1, "outcome: died", "the supervisor ended")
+	h.wantEnd(1, "outcome: lost", "the supervisor ended")
 	k.begin(d)
 	d.wantWork()
 	waitGone(t, "the worker", worker)

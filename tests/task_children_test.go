@@ -39,7 +39,7 @@ func TestChildThatATaskMayLeaveLivesAsLongAsTheWorker(t *testing.T) {
 		}
 		children = append(children, d.leaveChild(t, ownSession))
 	}
-	d.wantOutcome(t, "died", "exit code 7", "app.tasks.leave", "--arg", "7")
+	d.wantOutcome(t, "exited", "exit code 7", "app.tasks.leave", "--arg", "7")
 	for _, pid := range children {
 		waitGone(t, "the child that was left behind", pid)
 	}

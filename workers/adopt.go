@@ -66,7 +66,7 @@ func (p *Pool) adoptLocked(i Inherited, now time.Time) action {
 // the daemon that was told was killed before it could pass that on.
 func (w *worker) untold(now time.Time) Event {
 	return Event{
-		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: Died, RunTime: now.Sub(w.started),
+		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: Lost, RunTime: now.Sub(w.started),
 		Detail: "how it ended is not known: the daemon before this one was killed as it heard of it",
 	}
 }

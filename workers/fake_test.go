@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"syscall"
 	"testing/synctest"
 	"time"
 
@@ -231,7 +232,7 @@ func (p *fakeProcess) Receive() workers.Report {
 	select {
 	case r = <-p.reports:
 	case <-p.closed:
-		r = workers.Report{Kind: workers.Exited, Exit: "unknown"}
+		r = workers.Report{Kind: workers.Exited, Exit: "unknown", Death: workers.Death{Unknown: true}}
 	}
 	if r.Kind == workers.Exited {
 		p.launcher.gone()
@@ -280,7 +281,17 @@ func (p *fakeProcess) done(seq uint64, o workers.Outcome) {
 }
 
 func (p *fakeProcess) exit(how string, clean bool) {
-	p.say(workers.Report{Kind: workers.Exited, Exit: how, Clean: clean})
+	p.say(workers.Report{Kind: workers.Exited, Exit: how, Death: deaths[how], Clean: clean})
+}
+
+// deaths are the ends of fake processes, by their words.
+var deaths = map[string]workers.Death{
+	"exit code 0":                      {},
+	"exit code 1":                      {Code: 1},
+	"killed by SIGKILL":                {Signal: syscall.SIGKILL},
+	"killed by SIGKILL: out of memory": {Signal: syscall.SIGKILL, OOM: true},
+	"killed by SIGSEGV":                {Signal: syscall.SIGSEGV},
+	"the supervisor ended":             {Unknown: true},
 }
 
 // say reports r, unless the process has ended.

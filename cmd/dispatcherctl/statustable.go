@@ -67,7 +67,8 @@ func (c columns) taskRows(tasks map[string]any) {
 	for outcome, n := range outcomes {
 		count[outcome] = cell(n)
 	}
-	c.row("ended", cell(listed(count, "succeeded", "failed", "timed out", "cancelled", "died", "discarded", "abandoned")))
+	c.row("ended", cell(listed(count, "succeeded", "failed", "timed_out", "cancelled", "oom_killed", "killed",
+		"exited", "crashed", "lost", "abandoned", "discarded")))
 }
 
 func (c columns) poolRows(pool map[string]any) {

@@ -9,8 +9,8 @@ import (
 )
 
 // apart are the commands that only read and are not part of status: it would hold itself,
-// or they take their time to measure.
-var apart = []string{"alive", "status", "memory", "memory_offenders"}
+// they take their time to measure, or are about single tasks that have ended.
+var apart = []string{"alive", "status", "memory", "memory_offenders", "task", "history"}
 
 // status is what there is to know in one reply: the other commands that only
 // read, and the pool and the supervisor in figures.

@@ -66,6 +66,7 @@ var effects = map[string]struct {
 	"Schedule.Schedule":              {"schedule", live},
 	"Metrics":                        {"metrics", restart},
 	"Metrics.Listen":                 {"metrics.listen", restart},
+	"History.Size":                   {"history.size", restart},
 	"Service.Ready":                  {"service.ready", restart},
 	"Supervisor.Socket":              {"supervisor.socket", restart},
 	"Cgroups.Require":                {"cgroups.require", restart},

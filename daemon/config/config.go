@@ -13,6 +13,7 @@ import (
 
 	"dispatcherd/cgroups"
 	"dispatcherd/control"
+	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
@@ -73,6 +74,8 @@ type Config struct {
 	Schedule schedule.Config
 	// Metrics is the section [metrics]; nil without it.
 	Metrics *metrics.Config
+	// History is the section [history].
+	History history.Config
 	// Service is the section [service].
 	Service systemd.Config
 	// Supervisor is the section [supervisor].
@@ -92,7 +95,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.Policy.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.Policy.Validate(), c.History.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -174,6 +177,7 @@ type document struct {
 	Cgroups    supervisor.CgroupsConfig `toml:"cgroups"`
 	Limits     cgroups.Limits           `toml:"limits"`
 	Tasks      []policy.Task            `toml:"task"`
+	History    history.Config           `toml:"history"`
 }
 
 func newDocument() *document {
@@ -181,7 +185,7 @@ func newDocument() *document {
 		Timeout: 30 * time.Minute,
 		Pool:    workers.DefaultConfig(), Worker: process.DefaultConfig(),
 		Control: control.DefaultRights(), Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
-		Service: systemd.DefaultConfig(),
+		Service: systemd.DefaultConfig(), History: history.DefaultConfig(),
 	}
 	d.Brokers.PgNotify.Config, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
 	d.Brokers.PgNotify.Control = control.ReadOnly
@@ -196,7 +200,7 @@ func (d *document) config(has outline) Config {
 	c := Config{
 		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
 		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Rights: d.Control, Schedule: d.Config,
-		Service: d.Service, Supervisor: d.Supervisor, Cgroups: d.Cgroups,
+		Service: d.Service, Supervisor: d.Supervisor, Cgroups: d.Cgroups, History: d.History,
 		Policy: policy.Config{Limits: d.Limits, Tasks: d.Tasks}, Roomy: d.Pool.MaxWorkers == 0,
 	}
 	if has.line("brokers.pg_notify") > 0 {

@@ -24,12 +24,17 @@ type Runner interface {
 	Cancel(seq uint64)
 }
 
+// Recorder keeps how tasks have ended. Its method is called by the loop, must not block, and
+// must not keep e itself.
+type Recorder interface{ Record(e *Ended) }
+
 // ErrEnded is the answer of a dispatcher whose Run has returned.
 var ErrEnded = errors.New("the dispatcher has ended")
 
 // Dispatcher takes tasks and gives them to its Runner, each at its time.
 type Dispatcher struct {
 	runner    Runner
+	recorder  Recorder // nil for none
 	log       *slog.Logger
 	inbox     inbox
 	questions chan func()   // run by the loop
@@ -70,6 +75,9 @@ func New(r Runner, log *slog.Logger) *Dispatcher {
 		timings:   timings{byName: map[string]*Timing{}},
 	}
 }
+
+// KeepEnds has the end of every task recorded. It is called before Run.
+func (d *Dispatcher) KeepEnds(in Recorder) { d.recorder = in }
 
 // Run gives tasks to the runner until ctx ends, then abandons what is left
 // and names it in one log line. It is called once.

@@ -28,7 +28,7 @@ func (d *Dispatcher) apply(events []event) {
 		case e.submitted != nil:
 			d.accept(e.submitted)
 		case e.ended != nil:
-			d.finished(*e.ended)
+			d.finished(e.ended)
 		case e.bounds != nil:
 			d.line.rebuild(e.bounds, &d.lists[Queued], &d.lists[Running])
 		default:
@@ -55,7 +55,7 @@ func (d *Dispatcher) due(t *task) {
 		d.admit(t)
 		return
 	}
-	d.end(t, Ended{Outcome: CarriedOut})
+	d.end(t, &Ended{Outcome: CarriedOut})
 	t.request()
 }
 
@@ -79,7 +79,7 @@ func (d *Dispatcher) admit(t *task) {
 		t.blockedAt = d.blocked
 		d.move(t, Blocked)
 	case discard:
-		d.end(t, Ended{Outcome: Discarded, Detail: "an equal task is waiting or running"})
+		d.end(t, &Ended{Outcome: Discarded, Detail: "an equal task is waiting or running"})
 	}
 }
 
@@ -135,7 +135,7 @@ func (d *Dispatcher) oldest() time.Time {
 }
 
 // finished ends a task that ran, and lets an equal one go that waited for it.
-func (d *Dispatcher) finished(e Ended) {
+func (d *Dispatcher) finished(e *Ended) {
 	t := d.running[e.Seq]
 	if t == nil {
 		d.log.Error("a task ended that is not running; this is a bug",
@@ -178,6 +178,7 @@ func (d *Dispatcher) move(t *task, to State) {
 	switch t.state {
 	case Queued:
 		d.line.leave(t)
+		t.waited += d.now.Sub(t.since)
 	case Running:
 		d.line.stopped(t)
 	}

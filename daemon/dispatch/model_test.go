@@ -212,7 +212,7 @@ func (p *pair) draw(t *rapid.T) string {
 
 func (p *pair) finish(t *rapid.T) {
 	uuid := p.draw(t)
-	outcome := rapid.SampledFrom([]Outcome{Succeeded, Failed, Died}).Draw(t, "outcome")
+	outcome := rapid.SampledFrom([]Outcome{Succeeded, Failed, Killed, Abandoned}).Draw(t, "outcome")
 	p.Finished(Ended{Seq: p.runner.leave(uuid), Outcome: outcome})
 	p.model.leave(uuid)
 	p.model.ended[uuid] = outcome

@@ -17,14 +17,15 @@ type task struct {
 	adopted bool // an earlier daemon gave it to its worker
 
 	state  State
-	since  time.Time // when it entered the state
-	worker int       // -1 unless it runs
-	place  node      // in the list of its state
-	gated  bool      // its gate is known
-	gate   *gate     // what bounds it and its like; nil for none
-	wait   node      // in line, while it is queued
-	turn   int64     // in line: the smaller, the sooner
-	timing *Timing   // of its name; nil before a worker has had it
+	since  time.Time     // when it entered the state
+	waited time.Duration // that it was Queued before
+	worker int           // -1 unless it runs
+	place  node          // in the list of its state
+	gated  bool          // its gate is known
+	gate   *gate         // what bounds it and its like; nil for none
+	wait   node          // in line, while it is queued
+	turn   int64         // in line: the smaller, the sooner
+	timing *Timing       // of its name; nil before a worker has had it
 
 	twins     *twins // nil before the duplicates check
 	twin      node   // in twins.blocked

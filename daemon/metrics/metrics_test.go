@@ -26,7 +26,7 @@ func sources() Sources {
 		Tasks: func() (dispatch.Stats, error) {
 			return dispatch.Stats{
 				Accepted: 11, Running: 1, Queued: 2, Blocked: 3, Delayed: 1, OldestQueued: 1500 * time.Millisecond,
-				Ended: map[dispatch.Outcome]uint64{dispatch.Succeeded: 1, dispatch.Died: 1, dispatch.CarriedOut: 2},
+				Ended: map[dispatch.Outcome]uint64{dispatch.Succeeded: 1, dispatch.OOMKilled: 1, dispatch.CarriedOut: 2},
 			}, nil
 		},
 		Timings: func() (dispatch.Timings, error) {
@@ -258,11 +258,15 @@ dispatcherd_tasks_accepted_total 11
 dispatcherd_tasks_ended_total{outcome="abandoned"} 0
 dispatcherd_tasks_ended_total{outcome="cancelled"} 0
 dispatcherd_tasks_ended_total{outcome="carried out"} 2
-dispatcherd_tasks_ended_total{outcome="died"} 1
+dispatcherd_tasks_ended_total{outcome="crashed"} 0
 dispatcherd_tasks_ended_total{outcome="discarded"} 0
+dispatcherd_tasks_ended_total{outcome="exited"} 0
 dispatcherd_tasks_ended_total{outcome="failed"} 0
+dispatcherd_tasks_ended_total{outcome="killed"} 0
+dispatcherd_tasks_ended_total{outcome="lost"} 0
+dispatcherd_tasks_ended_total{outcome="oom_killed"} 1
 dispatcherd_tasks_ended_total{outcome="succeeded"} 1
-dispatcherd_tasks_ended_total{outcome="timed out"} 0
+dispatcherd_tasks_ended_total{outcome="timed_out"} 0
 # HELP dispatcherd_worker_kills_total Workers that were killed because they did not end in their grace.
 # TYPE dispatcherd_worker_kills_total counter
 dispatcherd_worker_kills_total 3

@@ -208,7 +208,7 @@ def killed_supervisor():
     os.kill(holder, signal.SIGKILL)
     until(lambda: not alive(pid), "the task is gone")
     until(lambda: state("dispatcherd-workers") == "active" and main("dispatcherd-workers") != holder, "a new supervisor is up", 60)
-    says("task ended", "lost", "died")
+    says("task ended", "lost", "outcome=lost")
     who()
     equal(main("dispatcherd"), daemon)
 

@@ -98,7 +98,7 @@ func (p *Process) lastUsage() workers.Usage {
 func usage(a supervisor.Account) workers.Usage {
 	return workers.Usage{
 		CPU: a.CPU, MemoryPeak: a.MemoryPeak, MemorySource: workers.MemorySource(a.MemorySource), MemoryMax: a.MemoryMax,
-		PIDsPeak: a.PIDsPeak, Read: a.Read, Written: a.Written, Throttled: a.Throttled, OOMKills: a.OOMKills,
+		PIDsPeak: a.PIDsPeak, Read: a.Read, Written: a.Written, Throttled: a.Throttled, OOMKills: a.OOMKills, OOMVictim: a.OOMVictim,
 		Leftovers: a.Leftovers, LeftAlone: a.LeftAlone,
 	}
 }

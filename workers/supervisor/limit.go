@@ -183,17 +183,26 @@ func (c *cgroupCage) limit(pid int, from, to cgroups.Limits) (absent []string, e
 
 func (c *cgroupCage) floor(pid int) (int64, error) {
 	bytes, ok, err := c.group.MemoryFloor()
-	if ok || err != nil {
-		return bytes, err
+	if err != nil {
+		return 0, err
 	}
-	return dataOf(pid)
+	pages, err := pagesOf(pid)
+	if !ok || err != nil {
+		return pages.data, err
+	}
+	// What a fresh worker still shares with the fork server is not counted for its group, and
+	// is as soon as a task so much as looks at it: Python counts references in the objects.
+	return max(bytes, pages.resident-pages.shared), nil
 }
 
 func (c *sessionCage) limit(pid int, from, to cgroups.Limits) (absent []string, err error) {
 	return to.Names(), c.data.limit(pid, from, to)
 }
 
-func (c *sessionCage) floor(pid int) (int64, error) { return dataOf(pid) }
+func (c *sessionCage) floor(pid int) (int64, error) {
+	pages, err := pagesOf(pid)
+	return pages.data, err
+}
 
 // dataLimit limits the memory of a process where no cgroup can: each process that comes of
 // it has the limit for itself (setrlimit(2), RLIMIT_DATA).
@@ -222,21 +231,33 @@ func (d *dataLimit) limit(pid int, from, to cgroups.Limits) error {
 	return nil
 }
 
-// dataOf is what RLIMIT_DATA counts, and the stack: data in /proc/PID/statm (proc_pid_statm(5)),
-// which is read in a fraction of the time that status takes.
-func dataOf(pid int) (int64, error) {
+// pages are what /proc/PID/statm says (proc_pid_statm(5)), in bytes; it is read in a fraction of
+// the time that status takes.
+type pages struct {
+	resident, shared int64 // shared are those of files and of shared memory
+	data             int64 // what RLIMIT_DATA counts, and the stack
+}
+
+func pagesOf(pid int) (p pages, err error) {
 	path := fmt.Sprintf("/proc/%d/statm", pid)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return 0, err
+		return pages{}, err
 	}
 	fields := strings.Fields(string(text))
 	if len(fields) < 6 {
-		return 0, fmt.Errorf("read %s: only %d fields", path, len(fields))
+		return pages{}, fmt.Errorf("read %s: only %d fields", path, len(fields))
 	}
-	pages, err := strconv.ParseInt(fields[5], 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("read %s: %w", path, err)
+	size := int64(os.Getpagesize())
+	for _, f := range []struct {
+		to    *int64
+		index int
+	}{{&p.resident, 1}, {&p.shared, 2}, {&p.data, 5}} {
+		n, err := strconv.ParseInt(fields[f.index], 10, 64)
+		if err != nil {
+			return pages{}, fmt.Errorf("read %s: %w", path, err)
+		}
+		*f.to = n * size
 	}
-	return pages * int64(os.Getpagesize()), nil
+	return p, nil
 }
