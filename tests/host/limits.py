@@ -378,7 +378,7 @@ def document():
     run("journalctl --update-catalog")
     configure(documents.blocks("limits.md", "toml")[0])
     until(lambda: ctl("workers"), "the daemon answers")
-    equal(documents.check("limits.md") >= 8, True)
+    equal(documents.check("limits.md", {"50M", "1G"}) >= 8, True)
     configure(GOOD)
 
 
