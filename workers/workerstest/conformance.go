@@ -60,6 +60,7 @@ func reportsComeInOrder(t *testing.T, p workers.Process, other Counterpart) {
 func wordsArriveInOrder(t *testing.T, p workers.Process, other Counterpart) {
 	for _, send := range []func() error{
 		func() error { return p.Send(&workers.Task{Seq: 1, Body: []byte("{}")}) },
+		p.Watch, // which is no word to the worker
 		func() error { return p.Cancel(1) },
 		func() error { return p.Reply(2, []byte("{}")) },
 		p.Stop,
