@@ -19,9 +19,9 @@ type Usage struct {
 	// Throttled is how long the task was held back by its limit on CPU time.
 	Throttled time.Duration
 	// OOMKills is how many of its processes the out-of-memory killer has ended.
-	// OOMVictim is the process that it has chosen, if that was seen before and is not the
-	// worker's own: "NAME (process PID)".
-	OOMKills  int
+	OOMKills int
+	// OOMVictim is the process that it has chosen last, as far as that is known: of a child
+	// that was seen before "NAME (process PID)".
 	OOMVictim string
 	// Leftovers is how many processes were there when the task had ended, and LeftAlone
 	// says that they still are, because leftover_processes says so.
