@@ -21,6 +21,7 @@ type Account struct {
 	MemoryPeak       int64 // the most so far (Linux 5.19)
 	FreshPeak        bool  // MemoryPeak is the most since Peak.Reset
 	MemoryMax        int64 // the limit; 0: none
+	MaxHits          int64 // how often the limit was reached
 	OOMKills         int64 // processes that the out-of-memory killer has ended
 	PIDs, PIDsPeak   int   // processes and threads now, and the most so far (pids.peak)
 	Read, Written    int64 // bytes from and to block devices
@@ -36,6 +37,7 @@ func (g *Group) Account() (Account, error) {
 	if text, ok := r.text("memory.events"); ok {
 		a.HasMemory = true
 		a.OOMKills, _ = value(text, "oom_kill")
+		a.MaxHits, _ = value(text, "max")
 		a.MemoryPeak, a.MemoryMax = r.number("memory.peak"), r.number("memory.max")
 	}
 	a.PIDsPeak = int(r.number("pids.peak"))

@@ -22,14 +22,14 @@ func TestAccountIsWhatTheKernelSays(t *testing.T) {
 	}{
 		{"a tree without controllers", map[string]string{"cpu.stat": cpu}, Account{CPU: 1500 * time.Millisecond}},
 		{"no limit on memory, and a kernel without memory.peak", with(memory, map[string]string{"cpu.stat": cpu, "memory.max": "max\n"}),
-			Account{CPU: 1500 * time.Millisecond, HasMemory: true, Memory: 123456789012, OOMKills: 1}},
+			Account{CPU: 1500 * time.Millisecond, HasMemory: true, Memory: 123456789012, OOMKills: 1, MaxHits: 21}},
 		{"all of them", with(memory, map[string]string{
 			"cpu.stat":    cpu + "nr_periods 10\nnr_throttled 2\nthrottled_usec 70000\n",
 			"memory.peak": "123456789999\n", "pids.current": "3\n", "pids.peak": "17\n",
 			"io.stat": "8:0 rbytes=4096 wbytes=0 rios=1 wios=0 dbytes=7 dios=1\n254:1 rbytes=1000 wbytes=24 rios=2 wios=1 dbytes=0 dios=0\n259:0 \n",
 		}), Account{
 			CPU: 1500 * time.Millisecond, Throttled: 70 * time.Millisecond, HasMemory: true, HasIO: true, Memory: 123456789012,
-			MemoryPeak: 123456789999, MemoryMax: 536870912, OOMKills: 1, PIDs: 3, PIDsPeak: 17, Read: 5096, Written: 24,
+			MemoryPeak: 123456789999, MemoryMax: 536870912, OOMKills: 1, MaxHits: 21, PIDs: 3, PIDsPeak: 17, Read: 5096, Written: 24,
 		}},
 		{"a group that is gone", nil, Account{}},
 	} {

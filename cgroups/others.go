@@ -22,68 +22,69 @@ func (g *Group) Others(keep ...int) ([]int, error) {
 // signals, the group stands still, those to be kept as well: nobody can fork ahead of it.
 // Where a group cannot be frozen it looks until it finds nobody new.
 func (g *Group) KillOthers(ctx context.Context, keep ...int) (killed int, err error) {
-	reached := map[int]int{} // pidfds by process
-	defer func() {
-		for _, fd := range reached {
-			unix.Close(fd)
-		}
-	}()
-	err = g.signalOthers(ctx, keep, reached)
-	for pid, fd := range reached {
-		if waitErr := waitEnd(ctx, fd); waitErr != nil {
-			err = errors.Join(err, fmt.Errorf("wait until process %d of %s has ended: %w", pid, g.dir, waitErr))
-		}
-	}
-	return len(reached), err
-}
-
-func (g *Group) signalOthers(ctx context.Context, keep []int, reached map[int]int) (err error) {
 	thaw, frozen := g.freeze(ctx)
 	defer func() { err = errors.Join(err, thaw()) }()
 	for range killRounds {
-		before := len(reached)
 		others, err := g.Others(keep...)
-		if err != nil {
-			return err
+		if err != nil || len(others) == 0 {
+			return killed, err
 		}
-		for _, pid := range others {
-			if err := g.signal(pid, reached); err != nil {
-				return err
+		for some := range slices.Chunk(others, killsAtOnce) {
+			n, err := g.killSome(ctx, some)
+			if killed += n; err != nil {
+				return killed, err
 			}
 		}
-		if len(reached) == before {
-			return nil
-		}
 	}
-	return errors.Join(fmt.Errorf("kill the processes of %s: new ones are still there after %d rounds", g.dir, killRounds), frozen)
+	return killed, errors.Join(fmt.Errorf("kill the processes of %s: new ones are still there after %d rounds", g.dir, killRounds), frozen)
 }
 
-// signal kills a process that was seen in the group, and keeps a pidfd of it, which
-// cannot come to mean a later process of that number.
-func (g *Group) signal(pid int, reached map[int]int) error {
-	if _, done := reached[pid]; done {
-		return nil
+// killsAtOnce bounds the descriptors that are open for it.
+const killsAtOnce = 128
+
+// killSome kills processes that were seen in the group, by pidfds, which cannot come to
+// mean later processes of the same numbers, and waits until they have ended.
+func (g *Group) killSome(ctx context.Context, pids []int) (killed int, err error) {
+	fds := map[int]int{} // by process
+	defer func() {
+		for _, fd := range fds {
+			unix.Close(fd)
+		}
+	}()
+	for _, pid := range pids {
+		fd, err := unix.PidfdOpen(pid, 0)
+		if errors.Is(err, unix.ESRCH) {
+			continue // it has ended
+		}
+		if err != nil {
+			return 0, fmt.Errorf("open process %d of %s: %w", pid, g.dir, err)
+		}
+		fds[pid] = fd
 	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
+	there, err := g.PIDs()
 	if err != nil {
-		return fmt.Errorf("open process %d of %s: %w", pid, g.dir, err)
+		return 0, err
 	}
-	pids, err := g.PIDs()
-	if err == nil && slices.Contains(pids, pid) { // else the number was another's by then
-		err = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-		if err == nil {
-			reached[pid] = fd
-			return nil
+	for pid, fd := range fds {
+		if !slices.Contains(there, pid) {
+			continue // the number was another's by the time that it was opened
+		}
+		switch err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); {
+		case err == nil:
+			killed++
+		case !errors.Is(err, unix.ESRCH):
+			return killed, fmt.Errorf("kill process %d of %s: %w", pid, g.dir, err)
 		}
 	}
-	unix.Close(fd)
-	if err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("kill process %d of %s: %w", pid, g.dir, err)
+	for pid, fd := range fds {
+		if !slices.Contains(there, pid) {
+			continue
+		}
+		if err := waitEnd(ctx, fd); err != nil {
+			return killed, fmt.Errorf("wait until process %d of %s has ended: %w", pid, g.dir, err)
+		}
 	}
-	return nil
+	return killed, nil
 }
 
 // ended says whether a process that is still listed is ending or has ended: the kernel

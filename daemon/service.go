@@ -167,10 +167,18 @@ func (s *service) figures() metrics.Sources {
 		Pool: s.pool.Stats, Workers: s.pool.Workers, Postgres: s.postgres, Chunks: s.intake.chunkStats,
 		Tasks:   func() (dispatch.Stats, error) { return within(scrapeBound, s.dispatcher.Stats) },
 		Timings: func() (dispatch.Timings, error) { return within(scrapeBound, s.dispatcher.Timings) },
+		Usage:   s.usage,
 	}
 }
 
-// scrapeBound is how long the dispatcher may take to give its figures.
+// usage has the supervisor measure the workers.
+func (s *service) usage() ([]supervisor.Usage, supervisor.Totals, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeBound)
+	defer cancel()
+	return s.client.Measure(ctx)
+}
+
+// scrapeBound is how long the dispatcher, or the supervisor, may take to give its figures.
 const scrapeBound = time.Second
 
 // within asks for something that may take only so long.

@@ -49,7 +49,7 @@ var plan = map[string]room{
 	"workers/process":  {about: "one worker: frames, output, end", imports: []string{"workers", "workers/supervisor"}},
 	"control/commands": {about: "what each control command does", imports: []string{"control", "daemon/dispatch", "daemon/history", "daemon/message", "workers"}},
 	"daemon/metrics": {
-		about: "every metric, and their page", imports: []string{"daemon/dispatch", "daemon/message", "workers", "pgnotify"},
+		about: "every metric, and their page", imports: []string{"daemon/dispatch", "daemon/message", "workers", "workers/supervisor", "pgnotify"},
 		doors: []string{"github.com/prometheus/client_golang"},
 	},
 	"daemon/config/original": {
@@ -58,7 +58,7 @@ var plan = map[string]room{
 	},
 	"daemon/config": {
 		about:   "the configuration file",
-		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/history", "daemon/metrics", "daemon/policy", "daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor"},
+		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/history", "daemon/journal", "daemon/metrics", "daemon/policy", "daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor"},
 		doors:   []string{"github.com/BurntSushi/toml"},
 	},
 

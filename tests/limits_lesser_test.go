@@ -46,7 +46,7 @@ func startLimited(t *testing.T, asNobody bool, worker, sections string) *daemon 
 		d.stop()
 		d.leftNothing()
 	})
-	if got := d.verdict("work"); got.Outcome != "succeeded" {
+	if got := d.demand("work"); got.Outcome != "succeeded" {
 		t.Fatalf("a task that does nothing has ended with %+v\n%s", got, d.log)
 	}
 	return d
@@ -71,8 +71,8 @@ func prepareLimited(t *testing.T, asNobody bool, worker, sections string) *daemo
 	return d
 }
 
-// verdict is how a task has ended, as dispatcherctl tells it.
-type verdict struct {
+// told is how a task has ended, as dispatcherctl tells it.
+type told struct {
 	Outcome   string  `json:"outcome"`
 	Detail    string  `json:"detail"`
 	Result    any     `json:"result"`
@@ -81,8 +81,8 @@ type verdict struct {
 	Leftovers int     `json:"leftovers"`
 }
 
-// verdict runs one of the demanding tasks to its end.
-func (d *daemon) verdict(task string, args ...string) (v verdict) {
+// demand runs one of the demanding tasks to its end.
+func (d *daemon) demand(task string, args ...string) (v told) {
 	d.t.Helper()
 	a := d.ctl(append([]string{"run", "app.demands." + task, "--wait", "--output", "json"}, args...)...)
 	_, end, ok := strings.Cut(a.stdout, "\n") // behind the uuid
@@ -107,7 +107,7 @@ func inBothWays(t *testing.T, test func(t *testing.T, d *daemon)) {
 // Without its controller memory is limited for each process by itself: an allocation fails.
 func TestTaskThatTakesTooMuchMemoryIsStopped(t *testing.T) {
 	inBothWays(t, func(t *testing.T, d *daemon) {
-		got := d.verdict("allocate", "--kwarg", "megabytes=200")
+		got := d.demand("allocate", "--kwarg", "megabytes=200")
 		if !d.memoryController() {
 			if got.Outcome != "failed" || !strings.Contains(got.Detail, "MemoryError") {
 				t.Errorf("200 MB under 64 MB: %+v, want a MemoryError", got)
@@ -117,11 +117,11 @@ func TestTaskThatTakesTooMuchMemoryIsStopped(t *testing.T) {
 			t.Errorf("200 MB under 64 MB: %+v, want oom_killed", got)
 		}
 		for _, limit := range []string{"memory_max=512M", "memory_max=256M"} {
-			if got := d.verdict("child_allocates", "--kwarg", "megabytes=100", "--limit", limit); got.Result != 0.0 {
+			if got := d.demand("child_allocates", "--kwarg", "megabytes=100", "--limit", limit); got.Result != 0.0 {
 				t.Errorf("100 MB under %s: %+v", limit, got)
 			}
 		}
-		if got := d.verdict("child_allocates", "--kwarg", "megabytes=300", "--limit", "memory_max=128M"); got.Outcome != "succeeded" || got.Result == 0.0 {
+		if got := d.demand("child_allocates", "--kwarg", "megabytes=300", "--limit", "memory_max=128M"); got.Outcome != "succeeded" || got.Result == 0.0 {
 			t.Errorf("a child that takes 300 MB under 128 MB: %+v", got)
 		}
 	})
@@ -139,7 +139,7 @@ func TestLimitAboveTheAllowedIsRefusedWithTheReason(t *testing.T) {
 				t.Errorf("--limit %s: exit code %d\n%s%s\nwant the reason %q", limit, a.code, a.stdout, a.stderr, reason)
 			}
 		}
-		if got := d.verdict("work"); got.Outcome != "succeeded" {
+		if got := d.demand("work"); got.Outcome != "succeeded" {
 			t.Errorf("the next task: %+v", got)
 		}
 		if files, err := os.ReadDir(d.file("out")); err != nil || len(files) > 0 {
@@ -151,7 +151,7 @@ func TestLimitAboveTheAllowedIsRefusedWithTheReason(t *testing.T) {
 // A process in a session of its own gets away where there are no cgroups, and nowhere else.
 func TestDeafTaskWithAnIndependentHelperTimesOut(t *testing.T) {
 	inBothWays(t, func(t *testing.T, d *daemon) {
-		got := d.verdict("stubborn", "--kwarg", `name="deaf"`, "--timeout", "2")
+		got := d.demand("stubborn", "--kwarg", `name="deaf"`, "--timeout", "2")
 		if got.Outcome != "timed_out" {
 			t.Errorf("ended with %+v", got)
 		}
@@ -165,7 +165,7 @@ func TestDeafTaskWithAnIndependentHelperTimesOut(t *testing.T) {
 
 func TestWhatATaskLeavesBehindIsEndedWithIt(t *testing.T) {
 	inBothWays(t, func(t *testing.T, d *daemon) {
-		got := d.verdict("leave", "--kwarg", `name="left"`)
+		got := d.demand("leave", "--kwarg", `name="left"`)
 		want := 0
 		if d.inCgroups() {
 			want = 1
@@ -183,7 +183,7 @@ func TestWhatATaskLeavesBehindMayStay(t *testing.T) {
 	if !d.inCgroups() {
 		t.Skip("no cgroup tree can be written to here")
 	}
-	got := d.verdict("leave", "--kwarg", `name="spared"`)
+	got := d.demand("leave", "--kwarg", `name="spared"`)
 	helper := d.whereabouts("spared.daemon")
 	if got.Outcome != "succeeded" || got.Leftovers != 1 || !living(helper) {
 		t.Errorf("ended with %+v; process %d lives: %t", got, helper, living(helper))
@@ -222,7 +222,7 @@ func TestCPUTimeOfMixedTasksIsThatOfGetrusage(t *testing.T) {
 		}
 		for range 4 {
 			for _, kind := range kinds {
-				got := d.verdict("work", kind...)
+				got := d.demand("work", kind...)
 				want, _ := got.Result.(float64)
 				if off := math.Abs(got.CPU - want); got.Outcome != "succeeded" || off > max(want/20, 0.005) {
 					t.Errorf("work %v: %+v, and getrusage says %.4f s", kind, got, want)

@@ -61,18 +61,14 @@ func writeWorkers(out io.Writer, workers map[string]any) {
 	c.end()
 }
 
-// usageCells are what a worker takes: memory against its limit, CPU time and processes since its start.
+// usageCells are what a worker takes: memory against its limit, CPU time since its start, processes and threads.
 func usageCells(worker map[string]any) []string {
 	u, _ := worker["usage"].(map[string]any)
 	memory := size(u["memory_bytes"])
 	if u["memory_max_bytes"] != nil {
 		memory += " of " + size(u["memory_max_bytes"])
 	}
-	pids := cell(u["pids"])
-	if u["pids_max"] != nil {
-		pids += " of " + cell(u["pids_max"])
-	}
-	return []string{memory, duration(u["cpu_seconds"]), pids}
+	return []string{memory, duration(u["cpu_seconds"]), cell(u["pids"])}
 }
 
 func anyMeasured(workers map[string]any) bool {

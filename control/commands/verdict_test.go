@@ -1,6 +1,7 @@
 package commands
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -187,4 +188,46 @@ func TestOutcomesOfTheSpecAreAllOfATask(t *testing.T) {
 		}
 	}
 	t.Error("history has no argument outcome")
+}
+
+func TestWorkersTellWhatTheyTakeWhereItIsAskedFor(t *testing.T) {
+	t.Parallel()
+	f := &fake{
+		infos: []workers.Info{{ID: 1, State: workers.Ready}, {ID: 2, State: workers.Ready}, {ID: 3, State: workers.Starting}},
+		memory: Memory{Workers: []WorkerMemory{
+			{Worker: 1, Bytes: 5, Source: "cgroup", CPU: 1500 * time.Millisecond, Throttled: time.Second, Peak: 7, Max: 9, PIDs: 2, OOMKills: 1},
+			{Worker: 2}, {Worker: 99, Bytes: 3},
+		}},
+	}
+	taken := func(data string) map[string]string {
+		reply := newTable(f).Do(t.Context(), "workers", Call{Data: []byte(data)}).Reply
+		all := map[string]string{}
+		for name, w := range reply {
+			if u, ok := w.(map[string]any)["usage"]; ok {
+				all[name] = string(message.Encode(u))
+			}
+		}
+		return all
+	}
+	want := map[string]string{
+		"worker-1": `{"cpu_seconds": 1.5, "memory_bytes": 5, "memory_max_bytes": 9, "memory_peak_bytes": 7, "memory_source": "cgroup", ` +
+			`"oom_kills": 1, "pids": 2, "throttled_seconds": 1.0}`,
+		"worker-2": `{"cpu_seconds": null, "memory_bytes": null, "memory_max_bytes": null, "memory_peak_bytes": null, "memory_source": null, ` +
+			`"oom_kills": 0, "pids": null, "throttled_seconds": 0.0}`,
+	}
+	if diff := cmp.Diff(want, taken(`{"usage": true}`)); diff != "" {
+		t.Errorf("what workers take: -want +got\n%s", diff)
+	}
+	for _, data := range []string{`{}`, `{"usage": false}`, `{"usage": null}`} {
+		if got := taken(data); len(got) != 0 {
+			t.Errorf("with %s workers tell %v", data, got)
+		}
+	}
+	if got := told(t, f, "workers", `{"usage": 1}`); got != `{"error": "control_data: usage must be true or false"}` {
+		t.Errorf("a usage of 1 is answered with %s", got)
+	}
+	f.refuse, f.memory = fmt.Errorf("no supervisor"), Memory{}
+	if got := len(newTable(f).Do(t.Context(), "workers", Call{Data: []byte(`{"usage": true}`)}).Reply); got != 3 {
+		t.Errorf("%d workers are listed where nobody measures, want 3", got)
+	}
 }

@@ -41,7 +41,12 @@ func listWorkers(t *Table, ctx context.Context, c Call) (Answer, error) {
 // usageOf is what a worker takes, with whatever its task has started. What nobody could
 // measure is null.
 func usageOf(u WorkerMemory) map[string]any {
-	d := map[string]any{"memory_bytes": nil, "memory_source": nil}
+	d := map[string]any{
+		"memory_bytes": nil, "memory_source": nil,
+		"memory_peak_bytes": known(u.Peak, same), "memory_max_bytes": known(u.Max, same),
+		"cpu_seconds": known(u.CPU, time.Duration.Seconds), "throttled_seconds": u.Throttled.Seconds(),
+		"pids": known(u.PIDs, same), "oom_kills": u.OOMKills,
+	}
 	if u.Source != "" {
 		d["memory_bytes"], d["memory_source"] = u.Bytes, u.Source
 	}

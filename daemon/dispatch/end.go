@@ -26,6 +26,9 @@ func (d *Dispatcher) take(t *task, e *Ended) {
 	}
 	d.counts[e.Outcome]++
 	d.move(t, ended)
+	if t.request == nil {
+		d.timings.ended(t, e)
+	}
 	e.Seq, e.UUID, e.Task, e.Worker = t.seq, t.message.UUID, t.message.Task, t.worker
 	e.At, e.QueueTime = d.now, t.waited
 }

@@ -18,6 +18,9 @@ const (
 	// accountBound is how long the supervisor may take to account a task, the end of what
 	// it has left behind included.
 	accountBound = 5 * time.Second
+	// exitBound is how long the end of a worker may take to be told that the supervisor has
+	// spoken of.
+	exitBound = time.Second
 )
 
 // done is what a done frame says beside the report.
@@ -73,33 +76,41 @@ func (p *Process) account(r *workers.Report, d done, t *workers.Task) {
 	switch {
 	case err == nil:
 		r.Usage = usage(a)
+	case errors.Is(err, supervisor.ErrGone) && p.waitExit(exitBound):
+		r.Usage = p.untilExit(d.spent.CPUBegin, d.spent.ReadBegin, d.spent.WrittenBegin)
 	case errors.Is(err, supervisor.ErrTooOld): // which was said when it was connected
 	default:
 		p.log.LogAttrs(ctx, slog.LevelWarn, "what a task has cost is known in part", ofTask(t, slog.Any("err", err))...)
 	}
 }
 
-// lastUsage is what the task that ran when the worker's process ended has cost.
+// lastUsage is what the task that ran when the worker's process ended has cost. Where that
+// of those before it is not known, no more than its memory is.
 func (p *Process) lastUsage() workers.Usage {
-	a := p.exit.Account
-	if a == nil {
+	if last := p.meter.spent; p.meter.known {
+		return p.untilExit(last.CPUEnd, last.ReadEnd, last.WrittenEnd)
+	}
+	u := p.untilExit(0, 0, 0)
+	u.CPU, u.Read, u.Written = 0, 0, 0
+	return u
+}
+
+// untilExit is what was used until the worker ended, by a task before which the counters of
+// its process were so.
+func (p *Process) untilExit(cpu time.Duration, read, written int64) workers.Usage {
+	if p.exit.Account == nil {
 		return workers.Usage{}
 	}
-	u := usage(*a)
-	if !p.meter.known {
-		u.CPU, u.Read, u.Written = 0, 0, 0
-		return u
-	}
-	last := p.meter.spent
-	u.CPU, u.Read, u.Written = max(0, u.CPU-last.CPUEnd), max(0, u.Read-last.ReadEnd), max(0, u.Written-last.WrittenEnd)
+	u := usage(*p.exit.Account)
+	u.CPU, u.Read, u.Written = max(0, u.CPU-cpu), max(0, u.Read-read), max(0, u.Written-written)
 	return u
 }
 
 func usage(a supervisor.Account) workers.Usage {
 	return workers.Usage{
 		CPU: a.CPU, MemoryPeak: a.MemoryPeak, MemorySource: workers.MemorySource(a.MemorySource), MemoryMax: a.MemoryMax,
-		PIDsPeak: a.PIDsPeak, Read: a.Read, Written: a.Written, Throttled: a.Throttled, OOMKills: a.OOMKills, OOMVictim: a.OOMVictim,
-		Leftovers: a.Leftovers, LeftAlone: a.LeftAlone,
+		PIDsPeak: a.PIDsPeak, Read: a.Read, Written: a.Written, Throttled: a.Throttled, OOMKills: a.OOMKills,
+		OOMVictim: a.OOMVictim, Leftovers: a.Leftovers, LeftAlone: a.LeftAlone,
 	}
 }
 

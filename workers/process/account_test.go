@@ -3,6 +3,7 @@ package process
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"syscall"
@@ -107,6 +108,25 @@ func TestTaskThatCannotBeAccountedIsKnownInPart(t *testing.T) {
 			t.Errorf("%v: logged\n%s", tt.refusal, log)
 		}
 		r.end()
+	}
+}
+
+func TestTaskAfterWhichItsWorkerHasLeftIsAccountedByItsExit(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.refusal = fmt.Errorf("account: %w", supervisor.ErrGone)
+	if err := r.Send(sample); err != nil {
+		t.Fatal(err)
+	}
+	r.write(frame{doneFrame, 5, usedBody(1, moreFlag|leavesFlag, ms)})
+	r.exited <- supervisor.Exit{Account: &supervisor.Account{CPU: 50 * ms, Read: 600, Written: 5000, Leftovers: 3}}
+	want := workers.Usage{CPU: 40 * ms, Read: 88, Written: 904, Leftovers: 3}
+	if got := r.Receive(); got.Kind != workers.Done || got.Usage != want {
+		t.Errorf("%+v, want usage %+v", got, want)
+	}
+	r.worker.Close()
+	if got := r.last(); got.Usage != (workers.Usage{}) {
+		t.Errorf("the end of the worker has usage %+v", got.Usage)
 	}
 }
 

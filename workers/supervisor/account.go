@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 )
 
@@ -49,16 +50,17 @@ const (
 	PeakOfProcess MemorySource = "process" // the largest resident set of the worker, or of a child that it waited for
 )
 
-// clearTimeOfTask bounds the end of what a task has left behind.
-const clearTimeOfTask = 3 * time.Second
+// leftoverTime bounds the end of what a task has left behind.
+const leftoverTime = 3 * time.Second
 
 var (
-	errGone        = errors.New("the worker has ended")
+	// ErrGone means that the worker has ended: its Exit has what its last task has cost.
+	ErrGone = errors.New("the worker has ended")
+	// ErrTooOld means that the supervisor is of a version before tasks were accounted.
+	ErrTooOld = errors.New("the supervisor is of a version that does not account tasks")
+
 	errNotMeasured = errors.New("the supervisor's answer is empty")
 )
-
-// ErrTooOld is the answer for a supervisor of a version before tasks were accounted.
-var ErrTooOld = errors.New("the supervisor is of a version that does not account tasks")
 
 // accountCall is a question to the supervisor about one task.
 type accountCall chan accountAnswer
@@ -115,6 +117,8 @@ func (c *Client) accounted(p packet) {
 	delete(c.accounts, p.ID)
 	switch {
 	case call == nil: // nobody waits any more
+	case p.Error == ErrGone.Error():
+		call <- accountAnswer{err: ErrGone} // buffered
 	case p.Error != "":
 		call <- accountAnswer{err: errors.New(p.Error)} // buffered
 	case p.Account == nil:
@@ -129,7 +133,7 @@ func (s *Supervisor) account(ctx context.Context, to *session, p packet) {
 	answer := packet{Op: opAccount, ID: p.ID, Worker: p.Worker}
 	w := s.find(p.Worker)
 	if w == nil || p.Spent == nil {
-		answer.Error = errGone.Error()
+		answer.Error = ErrGone.Error()
 	} else if a, err := s.accountTask(ctx, w, *p.Spent); err != nil {
 		answer.Error = err.Error()
 	} else {
@@ -143,8 +147,9 @@ func (s *Supervisor) accountTask(ctx context.Context, w *worker, spent Spent) (A
 	w.ledger.mu.Lock()
 	defer w.ledger.mu.Unlock()
 	if w.ledger.closed {
-		return Account{}, errGone
+		return Account{}, ErrGone
 	}
+	w.ledger.sampled.suspect()
 	left, alone, err := s.clearUp(ctx, w, spent.Residents)
 	if err != nil {
 		s.log.Warn("what a task has left behind could not be ended", append([]any{"worker", w.id, "pid", w.PID, "err", err}, w.task()...)...)
@@ -153,7 +158,11 @@ func (s *Supervisor) accountTask(ctx context.Context, w *worker, spent Spent) (A
 	if err != nil {
 		s.log.Warn("task could not be accounted", "worker", w.id, "pid", w.PID, "err", err)
 	}
-	a := w.ledger.close(now, spent)
+	_, pages, err := shortly(w.PID)
+	if err != nil { // it has ended just now
+		pages = 0
+	}
+	a := w.ledger.close(now, spent, pages*int64(os.Getpagesize()))
 	a.Leftovers, a.LeftAlone = left, left > 0 && alone
 	w.cage.accounted()
 	return a, nil
@@ -161,7 +170,7 @@ func (s *Supervisor) accountTask(ctx context.Context, w *worker, spent Spent) (A
 
 // clearUp ends what a task has left behind, or counts it: each process once.
 func (s *Supervisor) clearUp(ctx context.Context, w *worker, residents []int) (left int, alone bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, clearTimeOfTask)
+	ctx, cancel := context.WithTimeout(ctx, leftoverTime)
 	defer cancel()
 	keep := append([]int{w.PID}, residents...)
 	if s.nursery.leftovers() != LeaveLeftovers {

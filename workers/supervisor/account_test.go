@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"os/exec"
 	"strings"
@@ -151,7 +152,7 @@ func TestAccountOfAWorkerThatHasEndedIsRefused(t *testing.T) {
 	t.Parallel()
 	tm := newTeam(t, Config{}, measured(t))
 	tm.info(t)
-	if _, err := tm.client.Account(bounded(t), 9, Spent{}); err == nil || !strings.Contains(err.Error(), "account the task of worker 9: the worker has ended") {
+	if _, err := tm.client.Account(bounded(t), 9, Spent{}); !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), "account the task of worker 9") {
 		t.Errorf("Account = %v", err)
 	}
 	tm.finish(t)
@@ -249,7 +250,7 @@ func TestSamplesAreKeptUntilTheAccount(t *testing.T) {
 	if got := w.ledger.sampled; got.memory != 9 || got.pids != 7 {
 		t.Errorf("sampled is %+v, want 9 bytes and 7 processes", got)
 	}
-	w.ledger.close(cgroups.Account{}, Spent{})
+	w.ledger.close(cgroups.Account{}, Spent{}, 0)
 	if got := w.ledger.sampled; got.memory != 0 || got.pids != 0 || got.seen != nil {
 		t.Errorf("after the account sampled is %+v", got)
 	}
@@ -259,11 +260,17 @@ func TestLargestProcessThatIsGoneIsTheVictim(t *testing.T) {
 	t.Parallel()
 	small, large, living := endedProcess(t), endedProcess(t), 1
 	s := sample{seen: map[int]member{small: {"sh", 10}, large: {"python3", 5000}, living: {"init", 90000}}}
-	if got, want := s.victim(), "python3 (process "; !strings.HasPrefix(got, want) {
-		t.Errorf("victim() = %q, want %q…", got, want)
+	s.suspect()
+	if want := fmt.Sprintf("python3 (process %d)", large); s.likely != want {
+		t.Errorf("the victim is %q, want %q", s.likely, want)
 	}
-	if got := (&sample{}).victim(); got != "" {
-		t.Errorf("victim() of nobody = %q", got)
+	l := ledger{sampled: s}
+	if a := l.close(cgroups.Account{OOMKills: 1}, Spent{}, 0); a.OOMVictim != s.likely {
+		t.Errorf("the account names %q", a.OOMVictim)
+	}
+	l.sampled = s
+	if a := l.close(cgroups.Account{OOMKills: 1}, Spent{}, 0); a.OOMVictim != "" {
+		t.Errorf("the account of a task of which none was killed names %q", a.OOMVictim)
 	}
 }
 

@@ -63,6 +63,25 @@ func BenchmarkTask(b *testing.B) {
 	}
 }
 
+// BenchmarkAccount measures the answer to what a task has cost.
+func BenchmarkAccount(b *testing.B) {
+	for _, cfg := range []Config{{}, {Tree: noTree}} {
+		name := isolationCgroup
+		if cfg.Tree == noTree {
+			name = isolationGroup
+		}
+		b.Run(name, func(b *testing.B) {
+			tm := newTeam(b, cfg, project(b))
+			tm.hire(b, 1)
+			for b.Loop() {
+				if _, err := tm.client.Account(b.Context(), 1, Spent{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 // cpuOf returns the CPU time of a process with one thread.
 func cpuOf(b *testing.B, pid int) time.Duration {
 	b.Helper()

@@ -27,8 +27,9 @@ type counters struct {
 	read, written int64
 }
 
-// close accounts a task: now is what the cage counts at its end.
-func (l *ledger) close(now cgroups.Account, spent Spent) Account {
+// close accounts a task: now is what the cage counts at its end, rss what the worker's own
+// process takes by then, in bytes.
+func (l *ledger) close(now cgroups.Account, spent Spent, rss int64) Account {
 	was := l.others
 	l.others = counters{cpu: now.CPU - spent.CPUEnd}
 	if now.CPU == 0 { // nobody counts for us
@@ -49,31 +50,35 @@ func (l *ledger) close(now cgroups.Account, spent Spent) Account {
 	if now.PIDsPeak > l.last.PIDsPeak {
 		a.PIDsPeak = now.PIDsPeak
 	}
-	a.MemoryPeak, a.MemorySource = l.peak(now, spent.MaxRSS)
+	a.MemoryPeak, a.MemorySource = l.peak(now, spent.MaxRSS, rss)
 	if a.OOMKills > 0 {
-		a.OOMVictim = l.sampled.victim()
+		a.OOMVictim = l.sampled.likely
 	}
 	l.last, l.sampled, l.watching = now, sample{}, false
 	return a
 }
 
 // peak is the most memory during the task: what the kernel has noted, if that was in this
-// task; else the largest that was seen. Between two looks the worker's own process may have
-// taken more: rss, which has what it shares with the fork server as well, tells that.
-func (l *ledger) peak(now cgroups.Account, rss int64) (int64, MemorySource) {
+// task. Else it is the largest that was seen, or what there is now and what the worker's
+// process has given back since its own peak, maxRSS, if that is more.
+func (l *ledger) peak(now cgroups.Account, maxRSS, rss int64) (int64, MemorySource) {
+	seen := max(l.sampled.memory, now.Memory)
+	back := now.Memory + max(0, maxRSS-rss)
+	if now.MemoryPeak > 0 {
+		back = min(back, now.MemoryPeak)
+	}
 	switch {
 	case !now.HasMemory:
-		return rss, PeakOfProcess
+		return maxRSS, PeakOfProcess
 	case now.FreshPeak || now.MemoryPeak > l.last.MemoryPeak:
 		return now.MemoryPeak, PeakCounted
-	}
-	if now.MemoryPeak > 0 {
-		rss = min(rss, now.MemoryPeak) // more was never taken
-	}
-	if seen := max(l.sampled.memory, now.Memory); seen >= rss {
+	case now.MemoryMax > 0 && now.MaxHits > l.last.MaxHits:
+		return now.MemoryMax, PeakCounted
+	case back > seen:
+		return back, PeakOfProcess
+	default:
 		return seen, PeakSampled
 	}
-	return rss, PeakOfProcess
 }
 
 // notice returns how many of the processes were not there at the end of an earlier task.

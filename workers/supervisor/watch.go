@@ -18,7 +18,8 @@ const maxSeen = 256
 type sample struct {
 	memory int64 // bytes
 	pids   int
-	seen   map[int]member // of the last looks; nil until there was more than the worker
+	seen   map[int]member // nil until there was more than the worker
+	likely string         // which of them the out-of-memory killer has chosen, if it has
 }
 
 // member is a process that a task has started.
@@ -112,17 +113,16 @@ func (s *sample) meet(pid int) {
 	s.seen[pid] = member{name, max(rss, s.seen[pid].rss)}
 }
 
-// victim names the largest process that was seen and is gone: the likely one, since that
-// is what the out-of-memory killer takes. "" is nobody.
-func (s *sample) victim() (text string) {
+// suspect names the largest process that was seen and is gone, since that is what the
+// out-of-memory killer takes. It comes before what is left is ended.
+func (s *sample) suspect() {
 	most := int64(0)
 	for pid, m := range s.seen {
 		_, pages, err := shortly(pid)
 		if gone := err != nil || pages == 0; gone && m.rss > most { // a zombie takes nothing
-			most, text = m.rss, fmt.Sprintf("%s (process %d)", m.name, pid)
+			most, s.likely = m.rss, fmt.Sprintf("%s (process %d)", m.name, pid)
 		}
 	}
-	return text
 }
 
 // shortly returns a process's name and its resident set in pages.
