@@ -19,7 +19,6 @@ node_id = "test"
 pythonpath = [%q]
 preload = ["app.tasks", "app.demands"]
 env = { APP_OUT = %q }
-%s
 [brokers.socket]
 path = "d.sock"
 [pool]
@@ -36,10 +35,10 @@ limits = { memory_max = "64M" }
 `
 
 // startLimited starts a daemon with limits, as the user who runs the tests or as one who cannot
-// write to the cgroup tree. More keys for [worker] and whole sections are appended.
-func startLimited(t *testing.T, asNobody bool, worker, sections string) *daemon {
+// write to the cgroup tree.
+func startLimited(t *testing.T, asNobody bool) *daemon {
 	t.Helper()
-	d := prepareLimited(t, asNobody, worker, sections)
+	d := prepareLimited(t, asNobody, "")
 	d.run()
 	d.waitLog("dispatcherd is running")
 	t.Cleanup(func() {
@@ -52,7 +51,7 @@ func startLimited(t *testing.T, asNobody bool, worker, sections string) *daemon 
 	return d
 }
 
-func prepareLimited(t *testing.T, asNobody bool, worker, sections string) *daemon {
+func prepareLimited(t *testing.T, asNobody bool, sections string) *daemon {
 	t.Helper()
 	d := prepare(t, "")
 	if err := os.CopyFS(d.file("project"), os.DirFS("host/project")); err != nil {
@@ -61,7 +60,7 @@ func prepareLimited(t *testing.T, asNobody bool, worker, sections string) *daemo
 	if err := os.Mkdir(d.file("out"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	toml := fmt.Sprintf(limited, d.file("project"), d.file("out"), worker, sections)
+	toml := fmt.Sprintf(limited, d.file("project"), d.file("out"), sections)
 	if err := os.WriteFile(d.file("dispatcherd.toml"), []byte(toml), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +98,7 @@ func inBothWays(t *testing.T, test func(t *testing.T, d *daemon)) {
 	for name, asNobody := range map[string]bool{"own": false, "none": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, startLimited(t, asNobody, "", ""))
+			test(t, startLimited(t, asNobody))
 		})
 	}
 }
@@ -177,23 +176,6 @@ func TestWhatATaskLeavesBehindIsEndedWithIt(t *testing.T) {
 	})
 }
 
-func TestWhatATaskLeavesBehindMayStay(t *testing.T) {
-	t.Parallel()
-	d := startLimited(t, false, `leftover_processes = "report"`, "")
-	if !d.inCgroups() {
-		t.Skip("no cgroup tree can be written to here")
-	}
-	got := d.demand("leave", "--kwarg", `name="spared"`)
-	helper := d.whereabouts("spared.daemon")
-	if got.Outcome != "succeeded" || got.Leftovers != 1 || !living(helper) {
-		t.Errorf("ended with %+v; process %d lives: %t", got, helper, living(helper))
-	}
-	d.stop()
-	if living(helper) {
-		t.Errorf("process %d has outlived the daemon", helper)
-	}
-}
-
 // whereabouts is the process that has written its number into a file.
 func (d *daemon) whereabouts(name string) int {
 	d.t.Helper()
@@ -268,7 +250,7 @@ func (d *daemon) groups() int {
 
 func TestCgroupsThatAreRequiredAndMissingAreAnError(t *testing.T) {
 	t.Parallel()
-	d := prepareLimited(t, true, "", "[cgroups]\nrequire = true")
+	d := prepareLimited(t, true, "[cgroups]\nrequire = true")
 	d.run()
 	if code := d.wait(); code == 0 {
 		t.Errorf("dispatcherd ended with code 0; its log:\n%s", d.log)
