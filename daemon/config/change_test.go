@@ -152,6 +152,21 @@ func TestFileThatCannotBeUsedIsNotReloaded(t *testing.T) {
 	}
 }
 
+func TestReloadNamesEachLimitThatHasChanged(t *testing.T) {
+	t.Parallel()
+	const begin = "version = 2\n[brokers.socket]\npath = \"d.sock\"\n"
+	_, next, c := reloaded(t, "x.toml",
+		begin+"[limits]\nmemory_max = \"512M\"\ntasks_max = 7\n[[task]]\nmatch = \"a\"\n",
+		begin+"[limits]\nmemory_max = \"0.5G\"\ntasks_max = 8\ncpu_quota = \"50%\"\n[cgroups]\nrequire = true\n[[task]]\nmatch = \"b\"\n")
+	want := Changes{Live: []string{"limits.cpu_quota", "limits.tasks_max", "task"}, Restart: []string{"cgroups.require"}}
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	if next.Cgroups.Require || next.Policy.Tasks[0].Match != "b" || next.Policy.Limits != limitsOf(t, `{"memory_max": "512M", "tasks_max": 8, "cpu_quota": "50%"}`) {
+		t.Errorf("from now on %+v and %+v count", next.Cgroups, next.Policy)
+	}
+}
+
 // The table in the document says of each key when a change of it counts.
 func TestDocumentSaysWhenAChangeCounts(t *testing.T) {
 	t.Parallel()

@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 
-import documents
+import console
 from install import install
 from service import CONFIG, Refused, count, ctl, end, goes_on, project, submit, verdict, whereabouts
 from steps import (alive, contains, equal, fails, finish, journal, main, messages, note, pids_of, run, state, step, until, write)
@@ -376,9 +376,9 @@ def document():
     """the examples of docs/limits.md, with its configuration, print what it shows"""
     shutil.copy("systemd/dispatcherd.catalog", "/usr/lib/systemd/catalog/")
     run("journalctl --update-catalog")
-    configure(documents.blocks("limits.md", "toml")[0])
+    configure(console.blocks("limits.md", "toml")[0])
     until(lambda: ctl("workers"), "the daemon answers")
-    equal(documents.check("limits.md", {"50M", "1G"}) >= 8, True)
+    equal(console.check("limits.md", {"50M", "1G"}) >= 8, True)
     configure(GOOD)
 
 

@@ -23,9 +23,9 @@ type restraint struct {
 	told      []workers.Report // for Receive
 }
 
-// hold keeps a task back that needs other limits than the worker has, until it has them. ok is
-// false when the task can be sent at once.
-func (p *Process) hold(t *workers.Task) (ok bool, err error) {
+// hold keeps a task back that needs other limits than the worker has, until it has them. held
+// is false when the task can be sent at once.
+func (p *Process) hold(t *workers.Task) (held bool, err error) {
 	r := &p.restraint
 	want := cmp.Or(t.Limits, p.holder.Limits())
 	r.mu.Lock()
