@@ -197,21 +197,34 @@ func TestJournalHasTheVerdictInFields(t *testing.T) {
 
 func TestVerdictHasTheCostOfThatTaskAlone(t *testing.T) {
 	t.Parallel()
-	d := start(t, config(t, "", "max_workers = 1"))
-	h := d.hold("fat", "--kwarg", "mebibytes=64")
-	h.letGo()
-	h.wantEnd(0, "outcome: succeeded")
-	d.task("app.tasks.nothing", "--uuid", "thin")
-	fat, thin := d.verdict("fat"), d.verdict("thin")
-	if peak, _ := fat["memory_peak_bytes"].(float64); peak < 64<<20 {
-		t.Errorf("the peak of a task with 64M is %v", fat["memory_peak_bytes"])
-	}
-	if peak, _ := thin["memory_peak_bytes"].(float64); peak == 0 || peak > 60<<20 {
-		t.Errorf("the peak of the task after it is %v", thin["memory_peak_bytes"])
-	}
-	for uuid, v := range map[string]map[string]any{"fat": fat, "thin": thin} {
-		if cpu, ok := v["cpu_seconds"].(float64); !ok || cpu <= 0 || cpu > 10 {
-			t.Errorf("the CPU time of %s is %v", uuid, v["cpu_seconds"])
-		}
+	for name, makes := range map[string]func(d *daemon){
+		"after one that succeeds": func(d *daemon) {
+			h := d.hold("fat", "--kwarg", "mebibytes=64")
+			h.letGo()
+			h.wantEnd(0, "outcome: succeeded")
+		},
+		"after one that ends with an exception": func(d *daemon) { // whose traceback holds what it had
+			h := d.hold("fat", "--kwarg", "mebibytes=64", "--timeout", "0.5")
+			h.wantEnd(1, "outcome: timed_out")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, config(t, "", "max_workers = 1"))
+			makes(d)
+			d.task("app.tasks.nothing", "--uuid", "thin")
+			fat, thin := d.verdict("fat"), d.verdict("thin")
+			if peak, _ := fat["memory_peak_bytes"].(float64); peak < 64<<20 {
+				t.Errorf("the peak of a task with 64M is %v", fat["memory_peak_bytes"])
+			}
+			if peak, _ := thin["memory_peak_bytes"].(float64); peak == 0 || peak > 60<<20 {
+				t.Errorf("the peak of the task after it is %v", thin["memory_peak_bytes"])
+			}
+			for uuid, v := range map[string]map[string]any{"fat": fat, "thin": thin} {
+				if cpu, ok := v["cpu_seconds"].(float64); !ok || cpu <= 0 || cpu > 10 {
+					t.Errorf("the CPU time of %s is %v", uuid, v["cpu_seconds"])
+				}
+			}
+		})
 	}
 }

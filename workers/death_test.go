@@ -72,8 +72,8 @@ func TestMemoryThatRanOutIsToldWithHowMuchThereWas(t *testing.T) {
 		want  string
 	}{
 		{"nothing", workers.Usage{MemoryPeak: 1 << 30, MemoryMax: 2 << 30}, ""},
-		{"a child", workers.Usage{OOMKills: 1, OOMVictim: "python3 (process 78)", MemoryPeak: 50<<20 - 1000, MemoryMax: 50 << 20},
-			"out of memory; 50M of 50M were taken; the kernel ended a process of it: python3 (process 78)"},
+		{"a child", workers.Usage{OOMKills: 1, OOMVictim: "process 78 (python3)", MemoryPeak: 50<<20 - 1000, MemoryMax: 50 << 20},
+			"out of memory; 50M of 50M were taken; the kernel ended a process of it: process 78 (python3)"},
 		{"several", workers.Usage{OOMKills: 3, MemoryPeak: 3 << 29}, "out of memory; 1.5G were taken; the kernel ended 3 processes of it"},
 		{"unmeasured", workers.Usage{OOMKills: 1, MemoryMax: 512}, "out of memory; its limit is 512; the kernel ended a process of it"},
 	} {

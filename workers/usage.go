@@ -20,8 +20,7 @@ type Usage struct {
 	Throttled time.Duration
 	// OOMKills is how many of its processes the out-of-memory killer has ended.
 	OOMKills int
-	// OOMVictim is the process that it has chosen last, as far as that is known: of a child
-	// that was seen before "NAME (process PID)".
+	// OOMVictim is the last of them in words, such as "process 4711 (python3)"; "" where it is not known.
 	OOMVictim string
 	// Leftovers is how many processes were there when the task had ended, and LeftAlone
 	// says that they still are, because leftover_processes says so.

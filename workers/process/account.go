@@ -109,8 +109,8 @@ func (p *Process) untilExit(cpu time.Duration, read, written int64) workers.Usag
 func usage(a supervisor.Account) workers.Usage {
 	return workers.Usage{
 		CPU: a.CPU, MemoryPeak: a.MemoryPeak, MemorySource: workers.MemorySource(a.MemorySource), MemoryMax: a.MemoryMax,
-		PIDsPeak: a.PIDsPeak, Read: a.Read, Written: a.Written, Throttled: a.Throttled, OOMKills: a.OOMKills,
-		OOMVictim: a.OOMVictim, Leftovers: a.Leftovers, LeftAlone: a.LeftAlone,
+		PIDsPeak: a.PIDsPeak, Read: a.Read, Written: a.Written, Throttled: a.Throttled, OOMKills: a.OOMKills, OOMVictim: a.OOMVictim,
+		Leftovers: a.Leftovers, LeftAlone: a.LeftAlone,
 	}
 }
 

@@ -30,7 +30,7 @@ type Account struct {
 	MemorySource MemorySource  `json:"memory_source,omitempty"`
 	MemoryMax    int64         `json:"memory_max,omitempty"` // 0: no limit
 	OOMKills     int           `json:"oom_kills,omitempty"`
-	OOMVictim    string        `json:"oom_victim,omitempty"` // "NAME (process PID)" where it was seen before
+	OOMVictim    string        `json:"oom_victim,omitempty"` // "process PID (NAME)" where it was seen before
 	PIDsPeak     int           `json:"pids_peak,omitempty"`
 	Read         int64         `json:"read,omitempty"`    // bytes
 	Written      int64         `json:"written,omitempty"` // bytes

@@ -261,7 +261,7 @@ func TestLargestProcessThatIsGoneIsTheVictim(t *testing.T) {
 	small, large, living := endedProcess(t), endedProcess(t), 1
 	s := sample{seen: map[int]member{small: {"sh", 10}, large: {"python3", 5000}, living: {"init", 90000}}}
 	s.suspect()
-	if want := fmt.Sprintf("python3 (process %d)", large); s.likely != want {
+	if want := fmt.Sprintf("process %d (python3)", large); s.likely != want {
 		t.Errorf("the victim is %q, want %q", s.likely, want)
 	}
 	l := ledger{sampled: s}

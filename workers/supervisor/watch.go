@@ -120,7 +120,7 @@ func (s *sample) suspect() {
 	for pid, m := range s.seen {
 		_, pages, err := shortly(pid)
 		if gone := err != nil || pages == 0; gone && m.rss > most { // a zombie takes nothing
-			most, s.likely = m.rss, fmt.Sprintf("%s (process %d)", m.name, pid)
+			most, s.likely = m.rss, fmt.Sprintf("process %d (%s)", pid, m.name)
 		}
 	}
 }

@@ -155,6 +155,9 @@ class Worker:
                 self._say("warning", "result of %s (uuid %s) is %s: replaced by null" % (
                     _label(message.get("task")), _label(message.get("uuid")), problem))
         trouble = self._after_task(message, result, failure, started)
+        # What the task has held goes now, and is not the next one's: a traceback leads to this frame, and
+        # this frame to the exception, which nothing but the garbage collector would end.
+        result = failure = None
         if self._words:
             self._send_words()
         self._channel.current = None
