@@ -80,7 +80,7 @@ def outcome(uuid, config=CONFIG):
 
 def workers():
     """What dispatcherctl tells of the workers that are there."""
-    return [w for key, w in ctl("workers").items() if key != "node_id" and w["status"] not in ("exited", "error")]
+    return [w for key, w in ctl("workers").items() if key != "node_id" and "exit" not in w]
 
 
 def configure(text):
