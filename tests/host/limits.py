@@ -254,7 +254,7 @@ def quota():
         near(got["result"], percent / 100, 0.1)
         near(got["cpu_seconds"] / got["run_time_seconds"], percent / 100, 0.1)
         equal(got["throttled_seconds"] > 1, True)
-    equal(verdict("app.demands.spin", seconds=2)["throttled_seconds"], 0)
+    equal(verdict("app.demands.spin", seconds=2)["throttled_seconds"] < 0.1, True)  # the end of what the last was held back
 
 
 @step
@@ -358,7 +358,7 @@ def alone(name, delegate, require="true"):
 @step
 def sweep():
     """a daemon that holds its workers itself: kill -9 of its supervisor, and the next one sweeps"""
-    command, config = alone("lone", "-p 'Delegate=cpu memory pids io'")
+    command, config = alone("lone", "-p 'Delegate=cpu memory pids io'", "false")
     run(command, seconds=120)
     submit("app.demands.stubborn", config, uuid="swept", name="swept")
     pids = [until(lambda name=name: whereabouts(name), f"{name} is there") for name in ("swept.daemon", "swept")]
