@@ -268,7 +268,7 @@ def account():
     note(f"getrusage {told:.3f} s, verdicts {counted:.3f} s, {counted / told - 1:+.2%}")
     note("most apart: " + ", ".join(f"{ours:.3f} for {theirs:.3f}" for ours, theirs in sorted(pairs, key=lambda p: -abs(p[0] - p[1]))[:3]))
     for ours, theirs in pairs:
-        near(ours, theirs, 0.05, 0.01)
+        near(ours, theirs, 0.05, 0.03)  # the ends of processes are in ours alone, and the guest counts in ticks of 4 ms
     near(counted, told, 0.05)
 
 

@@ -40,8 +40,9 @@ def allocate(megabytes):
 
 @task()
 def child_allocates(megabytes):
-    """Have a child take so much memory, and tell how it has ended."""
-    return subprocess.run([sys.executable, "-S", "-c", f"b'x' * ({megabytes} << 20)"], check=False).returncode
+    """Have a child take so much memory for a while, and tell how it has ended."""
+    code = f"import time; taken = b'x' * ({megabytes} << 20); time.sleep(0.5)"
+    return subprocess.run([sys.executable, "-S", "-c", code], check=False).returncode
 
 
 @task()
