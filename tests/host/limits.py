@@ -352,7 +352,7 @@ def alone(name, delegate, require="true"):
     text = re.sub(r"\[supervisor\]\nsocket = .*\n", "", GOOD).replace("require = true", f"require = {require}")
     write(config, text.replace("/run/dispatcherd/", f"/run/{name}/"))
     return (f"systemd-run --unit={name} -p User=dispatcherd-tasks -p RuntimeDirectory={name} -p Type=notify "
-            f"-p NotifyAccess=all {delegate} /usr/bin/dispatcherd --config {config}"), config
+            f"-p NotifyAccess=all -p TimeoutStopSec=10 {delegate} /usr/bin/dispatcherd --config {config}"), config
 
 
 @step
