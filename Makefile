@@ -57,6 +57,7 @@ interop: build $(VENV)/.done ## the Python original from PyPI as publisher, cont
 
 test-host: build ## the service on a booted systemd, in a virtual machine
 	@tests/host/run
+	@DISPATCHERD_HOST_SECONDS=1800 tests/host/run limits
 	@tests/host/run package guide
 
 dist: $(DIST) ## the source archive, Go's modules vendored, into build/

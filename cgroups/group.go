@@ -23,6 +23,8 @@ const (
 // Group is one leaf, with whatever groups its processes make below it.
 type Group struct {
 	dir string
+	// files are the kernel's files for limits that it has; nil where that is not known.
+	files map[string]bool
 }
 
 // Path returns the group's directory.

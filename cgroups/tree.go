@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +36,11 @@ type Tree struct {
 	home string // the group that it came from
 	dir  string // the tree itself; equal to home when it was delegated to us
 	lock *os.File
+
+	missing []string // see Missing
+
+	look  sync.Once
+	files map[string]bool // see Group
 }
 
 // Open makes the cgroup name below the one that the calling process is in, and
@@ -95,7 +101,7 @@ func (t *Tree) checkAlone() error {
 	return nil
 }
 
-// take locks the tree and moves the process into its leaf.
+// take locks the tree, moves the process into its leaf and hands the controllers down.
 func (t *Tree) take() error {
 	lock, err := lockDir(t.dir, lockPatience)
 	if err != nil {
@@ -105,7 +111,11 @@ func (t *Tree) take() error {
 	if err := makeDir(filepath.Join(t.dir, ownLeaf)); err != nil {
 		return err
 	}
-	return writePID(filepath.Join(t.dir, ownLeaf), t.pid)
+	if err := writePID(filepath.Join(t.dir, ownLeaf), t.pid); err != nil {
+		return err
+	}
+	t.enable()
+	return nil
 }
 
 // unmake removes what open has made, and leaves what is in use.
@@ -141,7 +151,10 @@ func (t *Tree) Create(name string) (*Group, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make cgroup %s: %w", dir, cause(err))
 	}
-	return &Group{dir: dir}, nil
+	// All groups of the tree have the same: to look for a file that is not there costs more
+	// than to write one.
+	t.look.Do(func() { t.files = limitFilesIn(dir) })
+	return &Group{dir: dir, files: t.files}, nil
 }
 
 // Close moves the process back to where it came from and removes the tree.
@@ -150,7 +163,8 @@ func (t *Tree) Create(name string) (*Group, error) {
 // earlier owner that was killed is counted there for a moment after it was
 // waited for, since its last thread leaves the group only with its last switch.
 func (t *Tree) Close(ctx context.Context) error {
-	if err := writePID(t.home, t.pid); err != nil {
+	err := t.disable()
+	if err = errors.Join(err, writePID(t.home, t.pid)); err != nil {
 		t.lock.Close()
 		return err
 	}

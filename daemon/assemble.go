@@ -13,6 +13,7 @@ import (
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/metrics"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/daemon/systemd"
 	"dispatcherd/workers"
@@ -34,10 +35,12 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	s.pool = workers.NewPool(cfg.Pool, launcher, named("pool"))
 	run := &runner{pool: s.pool, log: named("runner")}
 	s.dispatcher = dispatch.New(run, named("dispatcher"))
+	s.policy = policy.New(cfg.Policy)
+	s.dispatcher.Use(s.policy)
 	run.dispatcher = s.dispatcher
 	s.history = history.New(cfg.History)
 	s.dispatcher.KeepEnds(s.history)
-	s.intake = newIntake(cfg.NodeID, cfg.ChunkMessageTimeout, s.dispatcher, named("intake"))
+	s.intake = newIntake(cfg.NodeID, cfg.ChunkMessageTimeout, s.policy, s.dispatcher, named("intake"))
 	s.scheduler = schedule.New(cfg.Schedule, s.intake, named("schedule"))
 	table := commands.NewTable(s.dispatcher, s.pool, s)
 	run.intake, s.intake.commands = s.intake, table
@@ -50,6 +53,7 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	}
 
 	d.add("supervisor", runClient, 4*quick)
+	d.add("capacity", s.measure, quick)
 	pg := s.addPostgres(cfg, named("postgres"))
 	if page := d.metricsConfig(cfg); page != nil {
 		s.metrics = metrics.NewServer(*page, cfg.Original, s.figures(), named("metrics"))
@@ -160,5 +164,7 @@ func (s *service) graces() time.Duration {
 
 // specOf is how workers are started under a configuration.
 func specOf(cfg *config.Config, generation int) supervisor.Spec {
-	return cfg.Worker.Spec(generation, cfg.Pool.CancelGrace, cfg.Pool.ShutdownGrace)
+	spec := cfg.Worker.Spec(generation, cfg.Pool.CancelGrace, cfg.Pool.ShutdownGrace)
+	spec.Limits, spec.Require = cfg.Policy.Limits, cfg.Cgroups.Require
+	return spec
 }

@@ -100,7 +100,9 @@ func (r *reloader) change() (config.Changes, error) {
 	if changes.Workers {
 		s.pool.Replace() // after the supervisor knows how the new ones are started
 	}
-	s.pool.Use(is.Pool)
+	s.policy.Use(is.Policy)
+	s.dispatcher.Use(s.policy)
+	s.pool.Use(s.poolConfig(is))
 	s.intake.setChunkTimeout(is.ChunkMessageTimeout)
 	s.scheduler.Use(is.Schedule.Schedule)
 	if r.level != nil {

@@ -14,6 +14,7 @@ import (
 	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/message"
 	"dispatcherd/daemon/metrics"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/pgnotify"
 	"dispatcherd/workers"
@@ -28,6 +29,7 @@ type service struct {
 	pool       *workers.Pool
 	dispatcher *dispatch.Dispatcher
 	intake     *intake
+	policy     *policy.Policy
 	scheduler  *schedule.Scheduler
 	history    *history.Ring
 	sources    []Source
@@ -101,7 +103,7 @@ func (s *service) Supervisor() map[string]any {
 	return map[string]any{
 		"connected": i.Connected, "pid": i.PID, "isolation": i.Isolation, "tree": i.Tree,
 		"restarts": i.Restarts, "fork_server": i.ForkServer, "fork_server_restarts": i.ForkServerRestarts,
-		"last_error": i.LastError,
+		"last_error": i.LastError, "missing": append([]string{}, i.Missing...), "lesser": append([]string{}, i.Lesser...),
 	}
 }
 

@@ -38,6 +38,7 @@ var plan = map[string]room{
 	"control":            {about: "the control socket and its client", imports: []string{"daemon/message"}, doors: []string{"golang.org/x/sys"}},
 	"daemon/dispatch":    {about: "when each task runs: delay, duplicates, queue", imports: []string{"daemon/message", "workers"}},
 	"daemon/history":     {about: "how the last tasks have ended", imports: []string{"daemon/dispatch"}},
+	"daemon/policy":      {about: "what each task may use: limits, time, how many at once", imports: []string{"cgroups"}},
 	"daemon/schedule":    {about: "tasks that the daemon produces by itself", imports: []string{"daemon/message"}},
 	"workers/supervisor": {about: "the process that holds the workers", imports: []string{"cgroups", "workers/python"}, doors: []string{"golang.org/x/sys"}},
 
@@ -57,12 +58,12 @@ var plan = map[string]room{
 	},
 	"daemon/config": {
 		about:   "the configuration file",
-		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/history", "daemon/journal", "daemon/metrics", "daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor"},
+		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/history", "daemon/journal", "daemon/metrics", "daemon/policy", "daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor"},
 		doors:   []string{"github.com/BurntSushi/toml"},
 	},
 
 	"daemon": {about: "builds the parts, starts and stops them", imports: []string{
-		"control", "control/commands", "daemon/config", "daemon/dispatch", "daemon/history", "daemon/message", "daemon/metrics",
+		"control", "control/commands", "daemon/config", "daemon/dispatch", "daemon/history", "daemon/message", "daemon/metrics", "daemon/policy",
 		"daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor",
 	}},
 

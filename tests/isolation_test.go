@@ -53,11 +53,7 @@ func prepareAsNobody(t *testing.T, pool string) *daemon {
 	if os.Geteuid() != 0 {
 		return d // as whoever runs the tests; without root that is usually so
 	}
-	account := &syscall.Credential{Uid: nobody, Gid: nobody}
-	d.attr.Credential = account
-	d.program = d.file("dispatcherd")
-	copyFile(t, filepath.Join(programs, "dispatcherd"), d.program)
-	// Where the tests are checked out may be closed to others as well.
+	// Where the tests are checked out may be closed to others.
 	if err := os.CopyFS(d.file("project"), os.DirFS("project")); err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +61,18 @@ func prepareAsNobody(t *testing.T, pool string) *daemon {
 	if err := os.WriteFile(d.file("dispatcherd.toml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	d.becomeNobody()
+	return d
+}
+
+// becomeNobody has a daemon that was prepared run as the user nobody, who owns its files.
+func (d *daemon) becomeNobody() {
+	t := d.t
+	t.Helper()
+	account := &syscall.Credential{Uid: nobody, Gid: nobody}
+	d.attr.Credential = account
+	d.program = d.file("dispatcherd")
+	copyFile(t, filepath.Join(programs, "dispatcherd"), d.program)
 	err := filepath.WalkDir(d.dir, func(path string, _ os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -80,7 +88,6 @@ func prepareAsNobody(t *testing.T, pool string) *daemon {
 	if out, err := python.CombinedOutput(); err != nil {
 		t.Skipf("there is no python3 on PATH that every user may run: %v %s", err, out)
 	}
-	return d
 }
 
 func absolute(t *testing.T, path string) string {

@@ -70,6 +70,7 @@ func (f *fake) Main() (received, controls uint64) { return 20, 8 }
 func (f *fake) Producers() map[string]any         { return map[string]any{"socket-producer": map[string]any{}} }
 func (f *fake) Metrics() map[string]any           { return f.metrics }
 func (f *fake) Supervisor() map[string]any        { return map[string]any{"isolation": "cgroup"} }
+func (f *fake) Limits() map[string]any            { return map[string]any{"max_workers": 4} }
 func (f *fake) RunEnabled() bool                  { return !f.noRun }
 func (f *fake) LogLevel() *LogLevel               { return f.level }
 func (f *fake) Drain(_ context.Context, drain bool) error {
@@ -232,7 +233,7 @@ func TestStatusHoldsTheOtherCommands(t *testing.T) {
 	if !slices.Contains(want, "aio_tasks") || !slices.Contains(want, "chunks") {
 		t.Errorf("status is to hold only %v", want)
 	}
-	want = append(want, "pool", "supervisor", "notes") // these are ours
+	want = append(want, "pool", "supervisor", "limits", "notes") // these are ours
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("keys of status: -want +got\n%s", diff)

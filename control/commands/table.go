@@ -56,6 +56,8 @@ type Service interface {
 	History() *history.Ring
 	// Notes say what of the configuration has no effect or needs to be known.
 	Notes() []string
+	// Limits describes what workers and tasks may use.
+	Limits() map[string]any
 }
 
 // Call is one control request.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -70,6 +71,16 @@ var effects = map[string]struct {
 	"History.Size":                   {"history.size", restart},
 	"Service.Ready":                  {"service.ready", restart},
 	"Supervisor.Socket":              {"supervisor.socket", restart},
+	"Cgroups.Require":                {"cgroups.require", restart},
+	"Policy.Limits.MemoryHigh":       {"limits.memory_high", live},
+	"Policy.Limits.MemoryMax":        {"limits.memory_max", live},
+	"Policy.Limits.SwapMax":          {"limits.swap_max", live},
+	"Policy.Limits.CPUQuota":         {"limits.cpu_quota", live},
+	"Policy.Limits.CPUWeight":        {"limits.cpu_weight", live},
+	"Policy.Limits.IOWeight":         {"limits.io_weight", live},
+	"Policy.Limits.TasksMax":         {"limits.tasks_max", live},
+	"Policy.Tasks":                   {"task", live},
+	"Roomy":                          {"", derived},
 }
 
 // librarySettings stands for what workers are told of the file beside the section worker.
@@ -110,7 +121,7 @@ func (c *Changes) adopt(path string, was, is reflect.Value) {
 	switch {
 	case is.Kind() == reflect.Pointer && !was.IsNil() && !is.IsNil():
 		c.adopt(path, was.Elem(), is.Elem())
-	case is.Kind() == reflect.Struct:
+	case is.Kind() == reflect.Struct && !readsText(is.Type()):
 		for i := range is.NumField() {
 			c.adopt(inside(path, is.Type().Field(i)), was.Field(i), is.Field(i))
 		}
@@ -129,6 +140,11 @@ func (c *Changes) changed(path string, was, is reflect.Value) {
 		c.Live = append(c.Live, e.key)
 		c.Workers = c.Workers || strings.HasPrefix(path, "Worker.")
 	}
+}
+
+// readsText says whether a field is one value for those who write the file.
+func readsText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
 // inside is the path of a field in a struct.

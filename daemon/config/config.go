@@ -16,6 +16,7 @@ import (
 	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/journal"
 	"dispatcherd/daemon/metrics"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/daemon/systemd"
 	"dispatcherd/pgnotify"
@@ -82,6 +83,13 @@ type Config struct {
 	Service systemd.Config
 	// Supervisor is the section [supervisor].
 	Supervisor supervisor.ClientConfig
+	// Cgroups is the section [cgroups].
+	Cgroups supervisor.CgroupsConfig
+	// Policy is the sections [limits] and [[task]].
+	Policy policy.Config
+	// Roomy is set when the file has no pool.max_workers: Pool.MaxWorkers is then what this
+	// process has CPUs for, until the supervisor says what the workers' unit has room for.
+	Roomy bool
 }
 
 // Validate reports every value that cannot be used, a line each.
@@ -90,7 +98,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Log.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.History.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Log.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.Policy.Validate(), c.History.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -166,11 +174,14 @@ type document struct {
 	} `toml:"brokers"`
 	Control control.Rights `toml:"control"`
 	schedule.Config
-	Log        journal.Config          `toml:"log"`
-	Metrics    metrics.Config          `toml:"metrics"`
-	History    history.Config          `toml:"history"`
-	Service    systemd.Config          `toml:"service"`
-	Supervisor supervisor.ClientConfig `toml:"supervisor"`
+	Log        journal.Config           `toml:"log"`
+	Metrics    metrics.Config           `toml:"metrics"`
+	Service    systemd.Config           `toml:"service"`
+	Supervisor supervisor.ClientConfig  `toml:"supervisor"`
+	Cgroups    supervisor.CgroupsConfig `toml:"cgroups"`
+	Limits     cgroups.Limits           `toml:"limits"`
+	Tasks      []policy.Task            `toml:"task"`
+	History    history.Config           `toml:"history"`
 }
 
 func newDocument() *document {
@@ -193,7 +204,8 @@ func (d *document) config(has outline) Config {
 	c := Config{
 		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
 		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Rights: d.Control, Schedule: d.Config,
-		Log: d.Log, Service: d.Service, Supervisor: d.Supervisor, History: d.History,
+		Log: d.Log, Service: d.Service, Supervisor: d.Supervisor, Cgroups: d.Cgroups, History: d.History,
+		Policy: policy.Config{Limits: d.Limits, Tasks: d.Tasks}, Roomy: d.Pool.MaxWorkers == 0,
 	}
 	if has.line("brokers.pg_notify") > 0 {
 		c.PgNotify = &d.Brokers.PgNotify.Config

@@ -45,6 +45,7 @@ type Dispatcher struct {
 	now      time.Time // at the beginning of this turn of the loop
 	seq      uint64    // of the task accepted last; the first is 1
 	lists    [ended]fifo
+	line     line // of the queued ones
 	running  map[uint64]*task
 	registry registry
 	delays   delays
@@ -121,6 +122,10 @@ func (d *Dispatcher) Delay(m *message.Message, carryOut func()) error {
 	}
 	return nil
 }
+
+// Use has these bounds count from now on, for the tasks too that wait or run. It is called again when
+// they say something else. It never waits.
+func (d *Dispatcher) Use(c Concurrency) { d.inbox.put(event{bounds: c}) }
 
 // Finished says that a task ended that was given to the runner, and that its
 // worker may be free. It never waits.

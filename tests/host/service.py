@@ -1,7 +1,9 @@
 """Ways to use a service that runs: its answers, and tasks of the project that count."""
 import json
 import os
+import re
 import shutil
+import socket
 
 from steps import alive, contains, equal, run, show, state, until, write
 
@@ -137,3 +139,64 @@ def nothing_left():
     equal(run("find /run/dispatcherd -type s"), "")
     equal(run("find /sys/fs/cgroup/dispatcherd.slice -mindepth 1 -type d", check=False).startswith("/"), False)
     equal(run("ps -o pid= -u dispatcherd -u dispatcherd-tasks", check=False), "")
+
+
+class Refused(Exception):
+    """The daemon does not take the task, for the reason that it gives."""
+
+
+def answers(way):
+    """The objects that come on the connection WAY; a long one comes in parts, one after another."""
+    parts = {}
+    for line in way.makefile(encoding="utf-8"):
+        answer = json.loads(line)
+        if "__dispatcherd_chunk__" in answer:
+            parts[answer["index"]] = answer["payload"]
+            if len(parts) < answer["total"]:
+                continue
+            answer = json.loads("".join(parts[index] for index in sorted(parts)))
+            parts.clear()
+        yield answer
+
+
+def connect(config, seconds):
+    """A connection to the daemon of the file CONFIG."""
+    with open(config, encoding="utf-8") as file:
+        path = re.search('^path = "(.*)"', file.read(), re.MULTILINE)[1]
+    way = socket.socket(socket.AF_UNIX)
+    way.settimeout(seconds)
+    way.connect(path)
+    return way
+
+
+def message(task, kwargs, **options):
+    """The message of TASK, with those OPTIONS that are given."""
+    return {"task": task, "kwargs": kwargs, **{key: value for key, value in options.items() if value is not None}}
+
+
+def verdict(task, config=CONFIG, *, limits=None, timeout=None, uuid=None, patience=120, **kwargs):
+    """Run TASK, and return how it has ended. Raises Refused."""
+    with connect(config, patience) as way:
+        data = message(task, kwargs, limits=limits, timeout=timeout, uuid=uuid)
+        way.sendall(json.dumps({"control": "run", "reply_to": "me", "wait": True, "control_data": data}).encode() + b"\n")
+        for answer in answers(way):
+            if "error" in answer:
+                raise Refused(answer["error"])
+            if "ended" in answer:
+                return answer["ended"]
+    raise AssertionError(f"the daemon has not told how {task} ended")
+
+
+def submit(task, config=CONFIG, *, limits=None, timeout=None, uuid=None, **kwargs):
+    """Send TASK as a project does, which hears nothing of it."""
+    with connect(config, 30) as way:
+        way.sendall(json.dumps(message(task, kwargs, limits=limits, timeout=timeout, uuid=uuid)).encode() + b"\n")
+
+
+def whereabouts(name):
+    """The process that has written its number to the file NAME; None without."""
+    try:
+        with open(f"{OUT}/{name}", encoding="ascii") as file:
+            return int(file.readline())
+    except FileNotFoundError:
+        return None

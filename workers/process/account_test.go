@@ -63,7 +63,7 @@ func TestOnlyATaskThatCanHaveHiddenSomethingIsAskedFor(t *testing.T) {
 		{"of a runtime that does not measure", doneBody(1, 0, 10, 20, "", ""), "", false, false, workers.Usage{}},
 	} {
 		r := newRig(t)
-		r.account = counted
+		r.account, r.atOnce = counted, &supervisor.Limited{}
 		if err := r.Send(&workers.Task{Seq: 5, UUID: "u-5", Name: "app.work", Body: []byte("{}"), Limits: tt.limits}); err != nil {
 			t.Fatal(err)
 		}

@@ -20,6 +20,9 @@ type holder interface {
 	Launch(ctx context.Context, worker int) (*supervisor.Launched, error)
 	Interrupt(worker int) error
 	Kill(worker int) error
+	// Limits are those of every worker, as text.
+	Limits() string
+	Limit(worker int, limits string, fresh bool, done func(supervisor.Limited)) (waits bool, err error)
 	Watch(worker int) error
 	Account(ctx context.Context, worker int, spent supervisor.Spent) (supervisor.Account, error)
 }

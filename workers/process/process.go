@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"dispatcherd/workers"
@@ -40,7 +41,8 @@ type Process struct {
 	pumps          sync.WaitGroup
 	current        atomic.Pointer[workers.Task] // whose output it is
 	notes          *supervisor.Notebook         // what the next daemon is to know
-	theirs         uint64                       // the number that the worker has for a task of an earlier daemon
+	restraint      restraint
+	theirs         uint64 // the number that the worker has for a task of an earlier daemon
 
 	watched atomic.Bool // the supervisor looks at the task
 	meter   meter       // owned by Receive
@@ -60,7 +62,8 @@ func newProcess(id int, launched *supervisor.Launched, t *workers.Task, theirs u
 	p := &Process{
 		theirs: theirs,
 		id:     id, launched: launched, holder: h, log: log.With("worker", id),
-		closed: make(chan struct{}), exited: make(chan struct{}),
+		restraint: restraint{has: launched.Limits, ran: t != nil},
+		closed:    make(chan struct{}), exited: make(chan struct{}),
 	}
 	if t != nil {
 		p.current.Store(t)
@@ -102,21 +105,39 @@ func (p *Process) awaitExit() {
 	close(p.exited)
 	// A child that the worker left behind may hold its end of the socket open:
 	// the end of the process is what counts, not the end of the stream.
-	_ = p.launched.Socket.SetReadDeadline(time.Unix(1, 0))
+	p.restraint.mu.Lock()
+	defer p.restraint.mu.Unlock()
+	p.interruptLocked()
 }
 
 // PID is the number of the process.
 func (p *Process) PID() int { return p.launched.PID }
 
-// Send hands over a task.
+// Send hands over a task, once the worker has its limits.
 func (p *Process) Send(t *workers.Task) error {
+	if held, err := p.hold(t); held || err != nil {
+		return err
+	}
+	return p.hand(t)
+}
+
+// hand gives the worker its task.
+func (p *Process) hand(t *workers.Task) error {
 	p.current.Store(t)
 	p.notes.Begin(supervisor.Note{Seq: t.Seq, Began: time.Now(), UUID: t.UUID, Task: t.Name, Message: t.Body})
 	return p.out.put(frame{kind: taskFrame, seq: t.Seq, body: t.Body})
 }
 
-// Cancel interrupts task seq: the frame says which, the signal that there is one.
+// Cancel interrupts task seq: the frame says which, the signal that there is one. It never
+// overtakes a task that waits for its limits.
 func (p *Process) Cancel(seq uint64) error {
+	if p.holdBack(seq) {
+		return nil
+	}
+	return p.cancel(seq)
+}
+
+func (p *Process) cancel(seq uint64) error {
 	if p.theirs != 0 {
 		seq = p.theirs
 	}
@@ -153,6 +174,9 @@ func (p *Process) Close() { p.closeOnce.Do(func() { close(p.closed) }) }
 func (p *Process) Receive() workers.Report {
 	for {
 		f, err := p.nextFrame()
+		if errors.Is(err, errTold) {
+			return p.takeTold()
+		}
 		if err != nil {
 			return p.finish(err)
 		}
@@ -175,8 +199,11 @@ func (p *Process) nextFrame() (frame, error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return f, err
 		}
+		if p.hasTold() {
+			return frame{}, errTold
+		}
 		p.ended = true
-		<-p.exited // which it is: only then there is a deadline
+		<-p.exited // which it is: only then there is another deadline
 	}
 	f, err := p.in.rest()
 	if errors.Is(err, io.EOF) && p.exit.GivenUp && p.in.partial() {
@@ -191,8 +218,10 @@ func (p *Process) nextFrame() (frame, error) {
 func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 	switch f.kind {
 	case helloFrame:
-		p.meter, err = hello(f.body)
-		return workers.Report{Kind: workers.Hello}, true, err
+		if p.meter, err = hello(f.body); err != nil {
+			return workers.Report{}, false, err
+		}
+		return p.greeted(), true, nil
 	case doneFrame:
 		// What the task has printed is logged as the task's before it counts as done.
 		p.stdout.drain()
@@ -204,6 +233,7 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 		}
 		p.notes.End()
 		p.current.Store(nil)
+		p.restraint.done()
 		if t != nil && p.theirs != 0 && r.Seq == p.theirs {
 			r.Seq = t.Seq
 		}
@@ -231,7 +261,7 @@ func (p *Process) finish(err error) workers.Report {
 	switch {
 	case p.ended:
 		bound = 0
-	case !errors.Is(err, io.EOF):
+	case !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET): // which is an end with something unread
 		bound, why = 0, "; "+err.Error()
 	}
 	if p.waitExit(bound) {

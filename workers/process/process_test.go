@@ -33,9 +33,10 @@ type rig struct {
 	said           []string // what the supervisor was asked
 	onKill         func()
 	note           *os.File
-	asked          []supervisor.Spent // guarded by mu; of the accounts
-	account        supervisor.Account // what is answered
-	refusal        error
+	limiter
+	asked   []supervisor.Spent // guarded by mu; of the accounts
+	account supervisor.Account // what is answered
+	refusal error
 }
 
 func (r *rig) Launch(context.Context, int) (*supervisor.Launched, error) {

@@ -143,3 +143,26 @@ func rss(b *testing.B, pid int) float64 {
 	b.Fatal("no VmRSS")
 	return 0
 }
+
+// BenchmarkLimit measures a change of a worker's limits between two tasks, from the daemon's
+// request to the answer, where the kernel hands controllers down and where it does not.
+func BenchmarkLimit(b *testing.B) {
+	for _, cfg := range []Config{{}, {Tree: noTree}} {
+		name := isolationCgroup
+		if cfg.Tree == noTree {
+			name = isolationGroup
+		}
+		b.Run(name, func(b *testing.B) {
+			tm := newTeam(b, cfg, project(b))
+			tm.hire(b, 1)
+			for b.Loop() {
+				for _, limits := range []string{`{"memory_max": "1G", "cpu_quota": "50%"}`, `{"memory_max": "2G", "tasks_max": 64}`} {
+					if l := tm.limited(b, 1, limits, true); l.Err != nil {
+						b.Fatal(l.Err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(2*b.N), "µs/change")
+		})
+	}
+}

@@ -19,6 +19,11 @@ type cage interface {
 	members() (*os.File, error)
 	// kill ends every process in it. It is no error if there is none.
 	kill() error
+	// limit changes the limits of what is in it, and returns by name those that cannot be
+	// had here. After an error they are as before. pid is the first process.
+	limit(pid int, from, to cgroups.Limits) (absent []string, err error)
+	// floor is the memory in bytes that its processes cannot give back.
+	floor(pid int) (int64, error)
 	// usage is what its processes take.
 	usage(members sessions) (Usage, error)
 	// others are the processes in it that are not in keep.
@@ -40,6 +45,7 @@ type cage interface {
 // cgroupCage is a leaf of the tree.
 type cgroupCage struct {
 	group   *cgroups.Group
+	data    dataLimit // where group cannot limit memory
 	remains *remains
 	peak    *cgroups.Peak // nil before the first account, and where a peak cannot be begun anew
 }

@@ -43,6 +43,7 @@ type Launched struct {
 	Worker                 int
 	PID                    int
 	Cgroup                 string // its directory; "" when it is held by its process group
+	Limits                 string // a JSON object; "" where the supervisor cannot limit
 	Socket, Stdout, Stderr *os.File
 	Note                   *os.File    // for OpenNotebook and ReadNote
 	Exited                 <-chan Exit // buffered; gets exactly one value
@@ -56,18 +57,22 @@ type Client struct {
 
 	mu        sync.Mutex // guards the fields below
 	spec      Spec
+	limits    string        // of spec
 	conn      *conn         // nil while there is no connection
 	up        chan struct{} // closed while there is one
 	lastID    uint64
 	pending   map[uint64]chan answer // launches that were asked for
 	asked     map[uint64]*usageCall
+	limiting  map[uint64]func(Limited)
 	accounts  map[uint64]accountCall
 	workers   map[int]held // the ones that live
 	orphans   []orphan     // the ones that lived when a supervisor was lost
 	inherited []*Launched  // before the welcome
 	info      Info
 
-	heirs chan []*Launched // has room for one
+	heirs    chan []*Launched // has room for one
+	welcomes chan struct{}    // has room for one
+	refusal  error            // see Spec.Require
 }
 
 // held is a worker whose end will be told.
@@ -85,17 +90,17 @@ type answer struct {
 // cgroup tree of that name.
 func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
 	return &Client{
-		spec: spec, tree: tree, dial: dial, log: log,
+		spec: spec, limits: spec.Limits.String(), tree: tree, dial: dial, log: log,
 		up: make(chan struct{}), pending: map[uint64]chan answer{}, asked: map[uint64]*usageCall{},
-		accounts: map[uint64]accountCall{}, workers: map[int]held{},
-		heirs: make(chan []*Launched, 1),
+		limiting: map[uint64]func(Limited){}, accounts: map[uint64]accountCall{}, workers: map[int]held{},
+		heirs: make(chan []*Launched, 1), welcomes: make(chan struct{}, 1),
 	}
 }
 
 // Run keeps the connection: when it is lost, every worker's Exited says so, and
 // Run dials again. It returns nil once ctx has ended, after closing it, an error at
-// once if the spec cannot be used, and ErrTaken if the supervisor goes on serving
-// another daemon.
+// once if the spec cannot be used or the supervisor lacks what it requires, and
+// ErrTaken if the supervisor goes on serving another daemon.
 func (c *Client) Run(ctx context.Context) error {
 	c.mu.Lock()
 	err := c.spec.Check()
@@ -107,7 +112,7 @@ func (c *Client) Run(ctx context.Context) error {
 		return err
 	}
 	c.clear(ctx)
-	return nil
+	return c.refused()
 }
 
 // Use has the workers that are launched from now on started as spec says; those that live
@@ -118,7 +123,7 @@ func (c *Client) Use(spec Spec) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.spec = spec
+	c.spec, c.limits = spec, spec.Limits.String()
 	if c.conn != nil {
 		c.conn.send(packet{Op: opSpec, Spec: &spec}) // if it is lost, the next welcome is answered with it
 	}
@@ -138,7 +143,7 @@ func (c *Client) keep(ctx context.Context) error {
 		}
 		began := time.Now()
 		err := c.connect(ctx)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || c.refused() != nil {
 			return nil
 		}
 		switch {
@@ -259,6 +264,8 @@ func (c *Client) handle(link *conn, p packet, files []*os.File) error {
 		c.exited(p)
 	case opForks:
 		c.forkServer(p.ForkServer)
+	case opLimited:
+		c.limited(p)
 	case opUsage:
 		c.measured(p)
 	case opAccount:
@@ -281,12 +288,20 @@ func (c *Client) welcomed(link *conn, w *welcome) error {
 		return fmt.Errorf("connection to the supervisor: %w", err)
 	}
 	c.mu.Lock()
+	if err := c.requireLocked(w, version); err != nil {
+		c.mu.Unlock()
+		return err
+	}
 	spec := c.spec
 	link.send(packet{Op: opSpec, Spec: &spec}) // receive meets the same end
 	if c.info.PID != 0 && c.info.PID != w.PID {
 		c.info.Restarts++
 	}
 	c.info.PID, c.info.Version, c.info.Isolation, c.info.Tree, c.info.LastError = w.PID, version, w.Isolation, w.Tree, ""
+	c.info.Missing, c.info.Lesser, c.info.Unit = w.Missing, w.Lesser, w.Unit
+	if version < limitsSince {
+		c.info.Missing = []string{tooOld}
+	}
 	c.orphans = nil
 	c.conn = link
 	c.disinheritLocked()
@@ -294,10 +309,11 @@ func (c *Client) welcomed(link *conn, w *welcome) error {
 	c.inherited = nil
 	close(c.up)
 	c.mu.Unlock()
-	c.log.Info("connected to the supervisor", "pid", w.PID, "version", version, "isolation", w.Isolation, "tree", w.Tree)
-	if version < accountVersion {
-		c.log.Warn("the supervisor is of an earlier version: what tasks cost is known in part until it is restarted", "pid", w.PID, "version", version)
+	poke(c.welcomes)
+	if version < limitsSince {
+		c.log.Warn("the supervisor cannot do all that this daemon could have done", "why", tooOld)
 	}
+	c.log.Info("connected to the supervisor", "pid", w.PID, "version", version, "isolation", w.Isolation, "tree", w.Tree)
 	return nil
 }
 
@@ -331,6 +347,7 @@ func (c *Client) lose(orphaned bool) {
 		call.answer <- errNotConnected // buffered
 		delete(c.asked, id)
 	}
+	clear(c.limiting) // the ends of their workers are told
 	for id, call := range c.accounts {
 		call <- accountAnswer{err: errNotConnected} // buffered
 		delete(c.accounts, id)

@@ -49,9 +49,11 @@ func (s *Supervisor) bury(ctx context.Context, w *worker, exit *Exit) error {
 // settleUpLocked adds to the exit of a worker what was used until then, and who has killed it.
 func (s *Supervisor) settleUpLocked(w *worker, exit *Exit) {
 	w.ledger.closed = true
+	// The largest resident set is that of all its life, and of children of earlier tasks: it
+	// tells nothing of what this one has given back.
 	a := w.ledger.close(exit.counted, Spent{
 		CPUEnd: exit.UserTime + exit.SystemTime, ReadEnd: exit.read, WrittenEnd: exit.written, MaxRSS: exit.MaxRSS,
-	}, 0)
+	}, exit.MaxRSS)
 	a.Leftovers = exit.Survivors
 	s.bygone(exit)
 	exit.Account = &a

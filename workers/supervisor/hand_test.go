@@ -78,6 +78,22 @@ def hold(mebibytes):
         time.sleep(300)
         os._exit(len(taken) % 2)
 
+def take(mebibytes):
+    """Try to take memory, and say how that went."""
+    try:
+        taken = bytearray(mebibytes << 20)
+    except MemoryError:
+        say("MemoryError")
+    else:
+        say("taken" if taken else "nothing")
+
+kept = []
+
+def keep(mebibytes):
+    """Take memory and do not give it back."""
+    kept.append(b"x" * (mebibytes << 20))
+    say("kept")
+
 def deaf_once():
     """Miss the first signal, as a system call does that begins right after it."""
     heard = []

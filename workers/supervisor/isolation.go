@@ -26,7 +26,8 @@ const sweepTime = 10 * time.Second
 type isolation struct {
 	tree   *cgroups.Tree // nil: sessions
 	reaper *reaper
-	log    *slog.Logger
+	shortfall
+	log *slog.Logger
 
 	remains  remains
 	readOnly sync.Once // that it is was told

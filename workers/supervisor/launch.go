@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -44,7 +45,7 @@ func (s *Supervisor) launch(ctx context.Context, to *session, p packet) {
 }
 
 func (w *worker) describe() *launched {
-	return &launched{process: w.process, Cgroup: w.cage.path(), Generation: w.generation}
+	return &launched{process: w.process, Cgroup: w.cage.path(), Generation: w.generation, Limits: json.RawMessage(w.limits.text())}
 }
 
 // start makes the process of worker id and lets it run, in its cage.
@@ -122,14 +123,17 @@ func (s *Supervisor) forkOnce(ctx context.Context, w *worker, theirs ends) error
 	return nil
 }
 
-// admitPID puts the waiting process into its cage.
+// admitPID puts the waiting process into its cage, with the limits of every worker.
 func (s *Supervisor) admitPID(w *worker) error {
 	stat, err := readStat(w.PID)
 	if err != nil {
 		return err
 	}
 	w.Start = stat.start
-	return w.cage.add(w.PID)
+	if err := w.cage.add(w.PID); err != nil {
+		return err
+	}
+	return s.restrain(w, s.nursery.limits().WithoutMemory(), true)
 }
 
 // reserve takes the id for a worker that is being started.

@@ -30,6 +30,12 @@ func TestLedgerGivesEachTaskItsOwn(t *testing.T) {
 			{cgroups.Account{CPU: 500 * ms}, Spent{CPUBegin: 300 * ms, CPUEnd: 500 * ms, MaxRSS: 8}, sample{},
 				Account{CPU: 200 * ms, MemoryPeak: 8, MemorySource: PeakOfProcess}, 0},
 		}},
+		{"a worker that has ended, whose largest resident set was another task's", []reading{
+			{cgroups.Account{CPU: ms, HasMemory: true, MemoryPeak: 90}, Spent{CPUEnd: ms}, sample{},
+				Account{CPU: ms, MemoryPeak: 90, MemorySource: PeakCounted}, 0},
+			{cgroups.Account{CPU: ms, HasMemory: true, MemoryPeak: 90}, Spent{CPUBegin: ms, CPUEnd: ms, MaxRSS: 80}, sample{memory: 7},
+				Account{MemoryPeak: 7, MemorySource: PeakSampled}, 80},
+		}},
 		{"children that the worker has not waited for", []reading{
 			{cgroups.Account{CPU: 400 * ms}, Spent{CPUBegin: 10 * ms, CPUEnd: 110 * ms}, sample{}, Account{CPU: 390 * ms, MemorySource: PeakOfProcess}, 0},
 			{cgroups.Account{CPU: 450 * ms}, Spent{CPUBegin: 110 * ms, CPUEnd: 120 * ms}, sample{}, Account{CPU: 50 * ms, MemorySource: PeakOfProcess}, 0},

@@ -176,6 +176,7 @@ func (s *Supervisor) welcome(ctx context.Context, to *session, h *hello) {
 	s.tellForkState(to)
 	to.conn.send(packet{Op: opWelcome, Welcome: &welcome{ // requests meets the same end
 		Version: wireVersion, MinVersion: minVersion, PID: s.pid, Isolation: s.iso.String(), Tree: s.iso.path(),
+		Missing: s.iso.missing, Lesser: s.iso.lesser, Unit: s.iso.unit,
 	}})
 	s.log.Info("daemon has connected", "daemon", to.pid, "isolation", s.iso.String())
 }
@@ -233,6 +234,7 @@ func (s *Supervisor) settleDown(ctx context.Context, tree string) {
 	if iso.tree, err = cgroups.Open(tree); err != nil {
 		s.log.Warn("workers are held by process groups: no cgroup tree can be had", "err", err)
 	}
+	iso.assess(err, s.log)
 	iso.sweep(ctx, s.log)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -259,6 +261,8 @@ func (s *Supervisor) requests(ctx context.Context, to *session, beside *sync.Wai
 			if w := s.find(p.Worker); w != nil {
 				beside.Go(func() { s.killBy(w, ByOrder) })
 			}
+		case opLimit:
+			beside.Go(func() { s.limitWorker(to, p) })
 		case opUsage:
 			beside.Go(func() { s.measure(to, p.ID) })
 		case opWatch:

@@ -25,6 +25,7 @@ type sessionCage struct {
 	leader int
 	left   []int // pidfds of the processes that outlived the leader
 	failed error
+	data   dataLimit
 }
 
 func (c *sessionCage) path() string { return "" }

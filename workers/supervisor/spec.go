@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"dispatcherd/cgroups"
 )
 
 // maxSpec bounds the JSON text of a spec. The kernel holds about 208 KiB for
@@ -50,6 +52,11 @@ type Spec struct {
 	// then how long they have after they were cancelled.
 	CancelGrace   time.Duration `json:"cancel_grace,omitempty"`
 	ShutdownGrace time.Duration `json:"shutdown_grace,omitempty"`
+	// Limits are those of every worker. The ones on memory count from its first task on: a
+	// worker that needs more than they allow is then refused, and not killed again and again.
+	Limits cgroups.Limits `json:"limits,omitzero"`
+	// Require refuses a supervisor that cannot limit everything. It is the client's to check.
+	Require bool `json:"-"`
 	// Measure has workers say with each task what it has cost. The daemon that asks for it
 	// understands the answer.
 	Measure bool `json:"measure,omitempty"`

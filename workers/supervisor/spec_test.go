@@ -3,6 +3,7 @@ package supervisor
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,8 +15,6 @@ func changed(t *testing.T, of reflect.Type) reflect.Value {
 	switch of.Kind() {
 	case reflect.Int, reflect.Int64:
 		v.SetInt(1)
-	case reflect.Bool:
-		v.SetBool(true)
 	case reflect.String:
 		v.SetString("x")
 	case reflect.Slice:
@@ -26,6 +25,10 @@ func changed(t *testing.T, of reflect.Type) reflect.Value {
 	case reflect.Map:
 		v.Set(reflect.MakeMap(of))
 		v.SetMapIndex(reflect.ValueOf("x"), reflect.ValueOf("x"))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Struct:
+		v.Set(reflect.ValueOf(limitsOf(t, `{"tasks_max": 1}`)))
 	default:
 		t.Fatalf("the test knows no value of type %s", of)
 	}
@@ -37,7 +40,7 @@ func TestSpecsDifferByWhatTheForkServerMustKnow(t *testing.T) {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Spec]()) {
 		var s Spec
 		reflect.ValueOf(&s).Elem().FieldByIndex(f.Index).Set(changed(t, f.Type))
-		want := strings.HasSuffix(f.Name, "Grace") || f.Name == "Leftovers"
+		want := strings.HasSuffix(f.Name, "Grace") || slices.Contains([]string{"Leftovers", "Limits", "Require"}, f.Name)
 		if got := s.equal(Spec{}); got != want {
 			t.Errorf("specs that differ by %s: equal = %v, want %v", f.Name, got, want)
 		}

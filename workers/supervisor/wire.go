@@ -1,6 +1,11 @@
 package supervisor
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+
+	"dispatcherd/cgroups"
+)
 
 // What is said between daemon and supervisor: JSON objects, one a packet, on a
 // SOCK_SEQPACKET socket; descriptors travel with their packet (SCM_RIGHTS).
@@ -14,6 +19,7 @@ import "fmt"
 //	usage {id}                       usage {id, usage, more, totals}
 //	watch {worker}
 //	account {id, worker, spent}      account {id, worker, account} | {id, worker, error}
+//	limit {id, worker, limits, fresh}  limited {id, worker, error, grown}
 //
 // The four descriptors are the daemon's end of the worker's frame socket, the read
 // ends of its stdout and stderr, and the file for notes about its task (see Note). Unknown keys and events are ignored.
@@ -30,6 +36,8 @@ const (
 	opExited    = "exited"
 	opForks     = "forkserver"
 	opUsage     = "usage"
+	opLimit     = "limit"
+	opLimited   = "limited"
 	opWatch     = "watch"
 	opAccount   = "account"
 )
@@ -37,6 +45,7 @@ const (
 const (
 	// wireVersion is what this code speaks, minVersion the oldest that it
 	// understands: the supervisor outlives upgrades of the daemon.
+	// Version 2 has limits and accounts.
 	wireVersion = 2
 	minVersion  = 1
 	// accountVersion is the first one that accounts tasks.
@@ -60,6 +69,10 @@ type packet struct {
 	Totals     *Totals   `json:"totals,omitempty"`
 	Spent      *Spent    `json:"spent,omitempty"`
 	Account    *Account  `json:"account,omitempty"`
+
+	Limits *cgroups.Limits `json:"limits,omitempty"`
+	Fresh  bool            `json:"fresh,omitempty"` // the worker has run no task
+	Grown  bool            `json:"grown,omitempty"` // a fresh worker could have the limits
 }
 
 type hello struct {
@@ -82,12 +95,17 @@ type welcome struct {
 	PID        int    `json:"pid"`
 	Isolation  string `json:"isolation"`
 	Tree       string `json:"tree,omitempty"`
+
+	Missing []string     `json:"missing,omitempty"` // what limits and accounts lack
+	Lesser  []string     `json:"lesser,omitempty"`  // what the kernel is too old for
+	Unit    cgroups.Unit `json:"unit,omitzero"`
 }
 
 type launched struct {
 	process
-	Cgroup     string `json:"cgroup,omitempty"`
-	Generation int    `json:"generation,omitempty"`
+	Cgroup     string          `json:"cgroup,omitempty"`
+	Generation int             `json:"generation,omitempty"`
+	Limits     json.RawMessage `json:"limits,omitempty"` // what the worker has now
 }
 
 // process is a pid that cannot be mistaken for a later process of that number.

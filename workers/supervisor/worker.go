@@ -18,6 +18,7 @@ type worker struct {
 	cage       cage
 	ends       ends
 	ended      <-chan Exit
+	limits     restraint
 
 	output    tail
 	absorbing sync.WaitGroup

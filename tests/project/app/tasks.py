@@ -71,6 +71,22 @@ def hold(path, gate, mebibytes=0):
 
 
 @task()
+def take(mebibytes):
+    """Hold so much memory for a moment; return how many bytes."""
+    return len(bytearray(mebibytes << 20))
+
+
+kept = []
+
+
+@task()
+def keep(mebibytes):
+    """Take so much memory and do not give it back."""
+    kept.append(b"x" * (mebibytes << 20))
+    return os.getpid()
+
+
+@task()
 def chatter(path, gate):
     """Print a numbered line every 10 ms until a test makes the file `gate`; return how many."""
     note(path, "began")

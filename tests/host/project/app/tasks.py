@@ -6,7 +6,7 @@ import time
 
 from dispatcherd.publish import task
 
-PLACE = "/srv/app/out"
+PLACE = os.environ.get("APP_OUT", "/srv/app/out")
 log = logging.getLogger(__name__)
 
 
