@@ -57,7 +57,7 @@ interop: build $(VENV)/.done ## the Python original from PyPI as publisher, cont
 
 test-host: build ## the service on a booted systemd, in a virtual machine
 	@tests/host/run
-	@tests/host/run package
+	@tests/host/run package guide
 
 dist: $(DIST) ## the source archive, Go's modules vendored, into build/
 
