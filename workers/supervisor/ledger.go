@@ -14,6 +14,7 @@ import (
 type ledger struct {
 	mu       sync.Mutex // guards the fields below and what is read of the cage
 	closed   bool       // the worker has ended
+	begun    bool       // there was an account
 	others   counters   // of other processes
 	last     cgroups.Account
 	noticed  map[int]bool // left alone, and counted for an earlier task
@@ -35,6 +36,10 @@ func (l *ledger) close(now cgroups.Account, spent Spent, rss int64) Account {
 	if now.CPU == 0 { // nobody counts for us
 		l.others.cpu = was.cpu
 	}
+	if !l.begun { // what the worker had used before it was in its cgroup is not there
+		was.cpu = min(0, l.others.cpu)
+	}
+	l.begun = true
 	if now.HasIO {
 		l.others.read, l.others.written = now.Read-spent.ReadEnd, now.Written-spent.WrittenEnd
 	}

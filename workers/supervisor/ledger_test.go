@@ -36,6 +36,10 @@ func TestLedgerGivesEachTaskItsOwn(t *testing.T) {
 			{cgroups.Account{CPU: ms, HasMemory: true, MemoryPeak: 90}, Spent{CPUBegin: ms, CPUEnd: ms, MaxRSS: 80}, sample{memory: 7},
 				Account{MemoryPeak: 7, MemorySource: PeakSampled}, 80},
 		}},
+		{"the worker had used something before it was in its cgroup", []reading{
+			{cgroups.Account{CPU: 108 * ms}, Spent{CPUBegin: 10 * ms, CPUEnd: 110 * ms}, sample{}, Account{CPU: 100 * ms, MemorySource: PeakOfProcess}, 0},
+			{cgroups.Account{CPU: 158 * ms}, Spent{CPUBegin: 110 * ms, CPUEnd: 150 * ms}, sample{}, Account{CPU: 50 * ms, MemorySource: PeakOfProcess}, 0},
+		}},
 		{"children that the worker has not waited for", []reading{
 			{cgroups.Account{CPU: 400 * ms}, Spent{CPUBegin: 10 * ms, CPUEnd: 110 * ms}, sample{}, Account{CPU: 390 * ms, MemorySource: PeakOfProcess}, 0},
 			{cgroups.Account{CPU: 450 * ms}, Spent{CPUBegin: 110 * ms, CPUEnd: 120 * ms}, sample{}, Account{CPU: 50 * ms, MemorySource: PeakOfProcess}, 0},
