@@ -1,0 +1,166 @@
+package differential
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// await polls until something is so.
+func (p *player) await(what string, is func(state) bool) (s state, err error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); time.Since(began) < bound; {
+		if s, err = p.look(); err != nil || is(s) {
+			return s, err
+		}
+		select {
+		case <-tick.C:
+		case <-p.done:
+			return s, errors.New("it has ended")
+		}
+	}
+	return s, fmt.Errorf("%s does not come about: %s", what, text(s.running))
+}
+
+// expire waits until the parts of a message that is not complete are given up.
+func (p *player) expire(one step, seen sight) error {
+	if err := p.converse(one, seen); err != nil {
+		return err
+	}
+	expired := func(s state) float64 {
+		stats, _ := s.chunks["status"].(map[string]any)
+		return number(stats["timed_out_assemblies"])
+	}
+	_, err := p.await("the end of a message in parts", func(s state) bool { return expired(s) > expired(p.last) })
+	return err
+}
+
+// retire lets a worker become too old with its task, and sees that it finishes and that another takes
+// the next.
+func (p *player) retire(one step, seen sight) error {
+	seen["all"] = "told below"
+	playing := func(s state) bool { actors, _ := p.stage.on(); return len(s.busy()) == 1 && len(actors) == 1 }
+	was, err := p.await("the task of the start", playing)
+	if err != nil {
+		return err
+	}
+	old := was.busy()[0]
+	if _, err := p.await("the age of a worker", func(s state) bool {
+		w, _ := s.workers[fmt.Sprintf("worker-%d", old.id)].(map[string]any)
+		return number(w["age"]) > p.config.Lifetime+1
+	}); err != nil {
+		return err
+	}
+	if err := p.stage.order(old.pid, `{"do": "return", "value": "'old'"}`); err != nil {
+		return err
+	}
+	if _, err := p.await("the end of the old worker", func(s state) bool {
+		_, listed := s.workers[fmt.Sprintf("worker-%d", old.id)]
+		return !listed && len(s.busy()) == 0
+	}); err != nil {
+		return err
+	}
+	if _, err := p.exchange(one.Via, 0, one.Texts...); err != nil {
+		return err
+	}
+	next, err := p.await("the next task", playing)
+	if err != nil {
+		return err
+	}
+	pool, _ := next.main["pool"].(map[string]any)
+	seen["retired"] = fmt.Sprint(number(pool["retirement_count"]) >= 1)
+	seen["finished"] = text(pool["finished_count"]) + ", canceled " + text(pool["canceled_count"])
+	seen["on another"] = fmt.Sprint(next.busy()[0].pid != old.pid)
+	seen["events"] = p.told(func(e event) bool { return e.pid == old.pid })
+	return nil
+}
+
+// schedule sees what the schedule brings: its first tasks, in their order.
+func (p *player) schedule(one step, seen sight) error {
+	seen["all"] = "told below"
+	var came []string
+	for len(came) < 4 {
+		s, err := p.await("a task of the schedule", func(s state) bool {
+			actors, _ := p.stage.on()
+			for _, w := range s.busy() {
+				if a, ok := actors[w.pid]; ok && a.waits && !slices.Contains(came, w.description) {
+					return true
+				}
+			}
+			return false
+		})
+		if err != nil {
+			return err
+		}
+		for _, w := range s.busy() {
+			if !slices.Contains(came, w.description) {
+				came = append(came, w.description)
+			}
+			if err := p.stage.order(w.pid, `{"do": "return", "value": "None"}`); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	sort.Strings(came)
+	seen["tasks"] = strings.Join(came[:4], "\n")
+	p.stage.take()
+	return nil
+}
+
+// told is what some workers have told, taken from the stage.
+func (p *player) told(of func(event) bool) string {
+	var all []string
+	for _, e := range p.stage.take() {
+		if of(e) {
+			all = append(all, p.labelled(e.text))
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// relent has the actors end who would withstand their cancel, as long as the original or we let them.
+func (p *player) relent() error {
+	for _, w := range p.last.busy() {
+		if p.stubborn[w.pid] {
+			if err := p.stage.order(w.pid, `{"do": "return", "value": "None"}`); err != nil {
+				return err
+			}
+		}
+	}
+	if len(p.stubborn) == 0 || p.last.running == nil {
+		return nil
+	}
+	_, err := p.settle()
+	return err
+}
+
+// finish stops the service with whatever it has.
+func (p *player) finish(_ step, seen sight) error {
+	seen["all"] = "told below"
+	if err := p.relent(); err != nil {
+		return err
+	}
+	p.hangUp() // the original leaves the file of its socket behind when somebody is connected
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	code, err := p.terminate()
+	if err != nil {
+		return err
+	}
+	seen["exit"] = fmt.Sprint(code)
+	_, err = os.Lstat(p.file("d.sock"))
+	seen["socket"] = fmt.Sprint("gone: ", errors.Is(err, os.ErrNotExist))
+	seen["idle"] = fmt.Sprint("on_idle was called: ", p.stage.idle)
+	if p.config.Lifetime > 0 || p.config.Schedule {
+		return nil // there the tasks of the last moment are a matter of chance
+	}
+	all := strings.Split(p.told(func(event) bool { return true }), "\n")
+	sort.Strings(all)
+	seen["events"] = strings.Join(all, "\n")
+	return nil
+}
