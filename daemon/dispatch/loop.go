@@ -86,6 +86,9 @@ func (d *Dispatcher) handOut() {
 	for d.taking() && d.lists[Queued].n > 0 {
 		t := d.lists[Queued].first.task
 		worker, ok := d.runner.TryRun(t.seq, t.message)
+		if ok == (d.told > 0) {
+			d.told = -1 // the runner has made a guess of its own
+		}
 		if !ok {
 			return
 		}
