@@ -28,11 +28,25 @@ func (p *player) direct(one step, seen sight) error {
 		seen["skipped"] = "an actor who is not bound"
 		return nil
 	}
+	if one.deadly() && p.equalBlocked(w.message) {
+		seen["skipped"] = "an equal task is blocked"
+		return nil
+	}
 	if strings.Contains(one.Order, "withstand") {
 		p.stubborn[w.pid] = true
 	}
 	seen["actor"] = fmt.Sprint(p.label(w.message["uuid"]))
 	return p.stage.order(w.pid, one.Order)
+}
+
+// equalBlocked says whether a task that equals this one is blocked. When this one dies, the original lets
+// the other go with the next end of a task only.
+func (p *player) equalBlocked(m map[string]any) bool {
+	own, err := message.Parse(message.Encode(m))
+	return err == nil && slices.ContainsFunc(p.last.waiting("blocked"), func(m map[string]any) bool {
+		other, err := message.Parse(message.Encode(m))
+		return err == nil && other.Key == own.Key
+	})
 }
 
 // target is the message that a step is about, nil for none.
@@ -75,8 +89,8 @@ func (p *player) cancel(one step, seen sight) error {
 	}
 	data := filter(one.Filter, m)
 	command := cmp.Or(one.Order, "cancel")
-	if command == "cancel" && p.skipsSome(data) {
-		seen["skipped"] = "several in a row are hit"
+	if command == "cancel" && (p.skipsSome(data) || p.leavesTwin(data)) {
+		seen["skipped"] = "several in a row are hit, or one whose equal is blocked"
 		return nil
 	}
 	request := map[string]any{"control": command, "control_data": data}
@@ -118,6 +132,14 @@ func truthy(v any) bool {
 	return true
 }
 
+// leavesTwin says whether the filter hits a queued task of which an equal is blocked. The original lets that
+// one go with the next end of a task only.
+func (p *player) leavesTwin(data map[string]any) bool {
+	return slices.ContainsFunc(p.last.waiting("queued"), func(m map[string]any) bool {
+		return matches(data, m) && p.equalBlocked(m)
+	})
+}
+
 // skipsSome says whether the original would pass over a message that the filter hits, as it does with
 // every second one of those that are queued or blocked one after the other.
 func (p *player) skipsSome(data map[string]any) bool {
@@ -150,6 +172,10 @@ func (p *player) cancelRow(one step, seen sight) error {
 			seen["skipped"] = "one that runs is hit, too"
 			return nil
 		}
+	}
+	if p.leavesTwin(data) {
+		seen["skipped"] = "one is hit whose equal is blocked"
+		return nil
 	}
 	request := text(map[string]any{"control": "cancel", "control_data": data, "reply_to": replyChannel})
 	replies, err := p.exchange(one.Via, 1, request)
@@ -233,7 +259,7 @@ func (p *player) rejudge(one step, seen sight) error {
 		return err
 	}
 	var order []string
-	for range len(one.Texts) {
+	for range len(one.Texts) + 1 { // and whoever was there before
 		now, err := p.settle()
 		if err != nil {
 			return err
@@ -270,6 +296,10 @@ func (p *player) kill(one step, seen sight) error {
 	}
 	slices.SortStableFunc(all, func(a, b worker) int { return cmp.Compare(p.alias[a.id]+a.uuid, p.alias[b.id]+b.uuid) })
 	w := all[one.Pick%len(all)]
+	if w.message != nil && p.equalBlocked(w.message) {
+		seen["skipped"] = "an equal task is blocked"
+		return nil
+	}
 	p.killed[w.pid] = true
 	signalWorker(w.pid, syscall.Signal(one.Signal))
 	return nil

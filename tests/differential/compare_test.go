@@ -3,7 +3,6 @@ package differential
 import (
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -55,7 +54,7 @@ func compare(t *testing.T, s script) (c comparison) {
 			}
 			c.differences = append(c.differences, d)
 		}
-		if len(c.differences) > 0 && os.Getenv("EXPLORE") == "" {
+		if len(c.differences) > 0 {
 			return c
 		}
 	}

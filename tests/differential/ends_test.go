@@ -27,19 +27,6 @@ func (p *player) await(what string, is func(state) bool) (s state, err error) {
 	return s, fmt.Errorf("%s does not come about: %s", what, text(s.running))
 }
 
-// expire waits until the parts of a message that is not complete are given up.
-func (p *player) expire(one step, seen sight) error {
-	if err := p.converse(one, seen); err != nil {
-		return err
-	}
-	expired := func(s state) float64 {
-		stats, _ := s.chunks["status"].(map[string]any)
-		return number(stats["timed_out_assemblies"])
-	}
-	_, err := p.await("the end of a message in parts", func(s state) bool { return expired(s) > expired(p.last) })
-	return err
-}
-
 // retire lets a worker become too old with its task, and sees that it finishes and that another takes
 // the next.
 func (p *player) retire(one step, seen sight) error {
@@ -123,20 +110,25 @@ func (p *player) told(of func(event) bool) string {
 	return strings.Join(all, "\n")
 }
 
-// relent has the actors end who would withstand their cancel, as long as the original or we let them.
-func (p *player) relent() error {
-	for _, w := range p.last.busy() {
-		if p.stubborn[w.pid] {
-			if err := p.stage.order(w.pid, `{"do": "return", "value": "None"}`); err != nil {
-				return err
-			}
+// relent has the tasks end that would not end alike when the service stops: those who withstand their
+// cancel, and those behind which others run.
+func (p *player) relent() (err error) {
+	for p.last.running != nil {
+		unlike := slices.DeleteFunc(p.last.busy(), func(w worker) bool {
+			return p.config.Idle == 0 && !p.stubborn[w.pid] && !truthy(w.message["callbacks"])
+		})
+		if len(unlike) == 0 {
+			return nil
+		}
+		if err := p.stage.order(unlike[0].pid, `{"do": "return", "value": "None"}`); err != nil {
+			return err
+		}
+		delete(p.stubborn, unlike[0].pid)
+		if p.last, err = p.settle(); err != nil {
+			return err
 		}
 	}
-	if len(p.stubborn) == 0 || p.last.running == nil {
-		return nil
-	}
-	_, err := p.settle()
-	return err
+	return nil
 }
 
 // finish stops the service with whatever it has.
@@ -144,6 +136,11 @@ func (p *player) finish(_ step, seen sight) error {
 	seen["all"] = "told below"
 	if err := p.relent(); err != nil {
 		return err
+	}
+	if p.config.Idle > 0 {
+		if _, err := p.await("on_idle", func(state) bool { return p.stage.wasIdle() }); err != nil {
+			return err
+		}
 	}
 	p.hangUp() // the original leaves the file of its socket behind when somebody is connected
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -155,8 +152,7 @@ func (p *player) finish(_ step, seen sight) error {
 	seen["exit"] = fmt.Sprint(code)
 	_, err = os.Lstat(p.file("d.sock"))
 	seen["socket"] = fmt.Sprint("gone: ", errors.Is(err, os.ErrNotExist))
-	seen["idle"] = fmt.Sprint("on_idle was called: ", p.stage.idle)
-	if p.config.Lifetime > 0 || p.config.Schedule {
+	if p.config.restless() {
 		return nil // there the tasks of the last moment are a matter of chance
 	}
 	all := strings.Split(p.told(func(event) bool { return true }), "\n")

@@ -44,6 +44,10 @@ type configuration struct {
 	Control  bool    // there is a ControlProducer
 }
 
+// restless says whether a service with it never comes to rest.
+func (c configuration) restless() bool { return c.Lifetime > 0 || c.Schedule }
+
+// file is the configuration of both sides.
 const file = `version: 2
 service:
   main_kwargs: {node_id: stage, chunk_message_timeout_seconds: %g}
@@ -84,7 +88,7 @@ func (c configuration) text(conninfo string) string {
 	}
 	if c.Schedule {
 		text = strings.Replace(text, "producers:\n", "producers:\n  ScheduledProducer:\n    task_schedule:\n"+
-			"      stage.plain: {schedule: 0.5, args: [again], on_duplicate: queue_one}\n", 1)
+			"      stage.plain: {schedule: 0.5, args: [again], on_duplicate: serial}\n", 1)
 	}
 	return text
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"sort"
@@ -50,7 +51,13 @@ func (p *player) put(seen sight, path string, v any) {
 func canonical(n message.Number) string {
 	if strings.ContainsAny(string(n), ".eE") {
 		f, _ := strconv.ParseFloat(string(n), 64)
+		if math.IsInf(f, 0) {
+			return map[bool]string{true: "-Infinity", false: "Infinity"}[f < 0]
+		}
 		return strconv.FormatFloat(f, 'e', -1, 64)
+	}
+	if n == "-0" {
+		return "0"
 	}
 	return string(n)
 }
@@ -96,7 +103,10 @@ func (p *player) base(path, key string) any {
 		if pool, _ := p.last.main["pool"].(map[string]any); strings.HasSuffix(path, "pool") && pool != nil {
 			return pool[key]
 		}
-	case "produced_count":
+	case "total_chunks_received", "successful_assemblies", "errored_assemblies", "timed_out_assemblies":
+		status, _ := p.last.chunks["status"].(map[string]any)
+		return cmp.Or[any](status[key], message.Number("0"))
+	case "produced_count", "recycle_count":
 		producer := path[strings.LastIndex(path, ".")+1:]
 		if was, _ := p.last.producers[producer].(map[string]any); was != nil {
 			return was[key]
@@ -134,49 +144,46 @@ func (p *player) reply(seen sight, path, r string) {
 	p.put(seen, path, p.renamed(o))
 }
 
-// renamed gives the workers in the keys of an object their aliases, and sorts delayed messages, which
-// have no order.
+// renamed gives the workers in the keys of an object their aliases, and sorts what has no order:
+// delayed messages, and workers without an alias.
 func (p *player) renamed(o map[string]any) map[string]any {
 	named := map[string]any{}
-	var delayed []any
-	for _, key := range slices.Sorted(maps.Keys(o)) {
-		v := o[key]
+	unordered := map[string][]any{}
+	for key, v := range o {
 		inner, isObject := v.(map[string]any)
-		switch id, isWorker := strings.CutPrefix(key, "worker-"); {
+		id, isWorker := strings.CutPrefix(key, "worker-")
+		n, _ := strconv.Atoi(id)
+		if _, listed := inner["worker_id"]; isWorker && listed {
+			inner = maps.Clone(inner)
+			inner["finished_count"] = fmt.Sprintf("+%d", int(number(inner["finished_count"]))-p.earlier[n])
+			inner["worker_id"] = "is that of its key: " + strconv.FormatBool(text(inner["worker_id"]) == id)
+		}
+		switch {
+		case isWorker && isObject && p.alias[n] != "":
+			named[p.alias[n]] = inner
 		case isWorker && isObject:
-			n, _ := strconv.Atoi(id)
-			if _, listed := inner["worker_id"]; listed {
-				inner = maps.Clone(inner)
-				inner["finished_count"] = word(fmt.Sprintf("+%d", int(number(inner["finished_count"]))-p.earlier[n]))
-				inner["worker_id"] = word("number " + strconv.FormatBool(text(inner["worker_id"]) == id))
-			}
-			named[p.name(named, n)] = inner
+			unordered["some worker"] = append(unordered["some worker"], inner)
 		case strings.HasPrefix(key, "delayed-") && isObject:
-			delayed = append(delayed, v)
+			unordered["delayed"] = append(unordered["delayed"], v)
 		case isObject && (key == "running" || key == "workers"):
 			named[key] = p.renamed(inner)
 		default:
 			named[key] = v
 		}
 	}
-	slices.SortFunc(delayed, func(a, b any) int { return cmp.Compare(text(a), text(b)) })
-	for i, v := range delayed {
-		named[fmt.Sprintf("delayed-%d", i)] = v
+	for kind, all := range unordered {
+		slices.SortFunc(all, func(a, b any) int { return cmp.Compare(p.order(a), p.order(b)) })
+		for i, v := range all {
+			named[fmt.Sprintf("%s %d", kind, i)] = v
+		}
 	}
 	return named
 }
 
-// name is the alias of a worker. One that has none is a worker like any other.
-func (p *player) name(taken map[string]any, id int) string {
-	if a, ok := p.alias[id]; ok {
-		return a
-	}
-	for i := 0; ; i++ {
-		n := fmt.Sprintf("some worker %d", i)
-		if _, ok := taken[n]; !ok {
-			return n
-		}
-	}
+// order is a text of a worker or a message by which it is sorted.
+func (p *player) order(v any) string {
+	o, _ := v.(map[string]any)
+	return fmt.Sprint(p.label(o["uuid"]), o["finished_count"], o["status"], text(o["task"]), text(o["args"]), text(o["kwargs"]))
 }
 
 // see looks at what has become of the service with a step.
@@ -197,7 +204,7 @@ func (p *player) see(one step, seen sight, before, now state) {
 		seen["count."+key] = strconv.Itoa(n)
 	}
 	p.seeProducers(seen, before, now)
-	p.seeEvents(seen, before, now, p.config.Max > 1 && (ends > 1 || len(p.bases) == 1) || one.By != "")
+	p.seeEvents(seen, before, now, p.config.Max > 1 && (ends > 1 || len(p.bases) == 1) || one.By != "" || one.Kind == "kill" || one.Kind == "rejudge")
 	p.put(seen, "running", p.renamed(now.running))
 	p.put(seen, "chunks", now.chunks)
 	p.put(seen, "workers", p.renamed(now.workers))

@@ -40,7 +40,6 @@ type actor struct {
 }
 
 func newStage(dir string) (*stage, error) {
-	// A relative name, since a path to a socket may not be long, is not possible here: tests run in parallel.
 	l, err := net.Listen("unix", filepath.Join(dir, "stage.sock"))
 	if err != nil {
 		return nil, err
@@ -178,6 +177,13 @@ func (s *stage) on() (actors map[int]actor, open map[int]int) {
 		open[pid] = n
 	}
 	return actors, open
+}
+
+// wasIdle says whether a worker has called on_idle.
+func (s *stage) wasIdle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.idle
 }
 
 // order tells the actor of a worker what to do.

@@ -23,6 +23,16 @@ type step struct {
 // overPostgres says whether a way leads over Postgres.
 func overPostgres(via string) bool { return !strings.HasPrefix(via, "socket") }
 
+// deadly says whether what an actor is told ends its worker, in the original at least.
+func (s step) deadly() bool {
+	for _, word := range []string{`"die"`, `"leave"`, "SystemExit", "KeyboardInterrupt", "upset"} {
+		if strings.Contains(s.Order, word) {
+			return true
+		}
+	}
+	return false
+}
+
 // producerOf is the name of what brings in the messages that come that way.
 func producerOf(via string) string {
 	if overPostgres(via) {

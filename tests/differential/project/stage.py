@@ -143,9 +143,8 @@ class House:
 
 
 def note(*args, **kwargs):
-    """It ends at once, and its first argument is its result."""
+    """It ends at once."""
     tell("notes", args=shown(args), kwargs=repr(kwargs))
-    return args[0] if args and not hasattr(args[0], "control") else None
 
 
 def fail(error):
