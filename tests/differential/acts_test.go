@@ -33,7 +33,7 @@ func (p *player) direct(one step, seen sight) error {
 		return nil
 	}
 	if strings.Contains(one.Order, "withstand") {
-		p.stubborn[w.pid] = true
+		p.stubborn[w.description] = true
 	}
 	seen["actor"] = fmt.Sprint(p.label(w.message["uuid"]))
 	return p.stage.order(w.pid, one.Order)

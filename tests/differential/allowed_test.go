@@ -55,7 +55,7 @@ var allowances = map[string]allowance{
 		by("upset post_task", `count\.(finished|canceled)_count|events\..*`)},
 	"result": {"null, list, dict, int and str are kept, by exact type",
 		func(d difference) bool {
-			return slices.Contains([]string{`"True"`, `"1.5"`, `"(1, 2)"`}, d.step.By) && path(`events\..*`)(d)
+			return slices.Contains([]string{`"True"`, `"1.5"`, `"(1, 2)"`, "2.5"}, d.step.By) && path(`events\..*`)(d)
 		}},
 	"no text":       {"invalid UTF-8 likewise", by("no text", `reply\.\d+\.error`)},
 	"module":        {"names of imported modules and helpers (`logging`, `asyncio`) are found, raise, and end the producer (a bug)", recycles("module")},
@@ -83,6 +83,7 @@ var allowances = map[string]allowance{
 		}},
 	"module from a task": {"from a task, the names of imported modules are answered with `Failed to run control task`",
 		by(`"logging"`, `events\..*`)},
+	"empty name": {"an empty name is answered with `No control method` and nothing behind it", by("empty name", `reply\.\d+\.error`)},
 	"waits of asyncio": {"there are waits for events: `exit_event_wait`, `NAME_recycle_event_wait`, `ScheduledProducer_kick_event_wait`, and a `worker_timeout_manager`",
 		func(d difference) bool {
 			return d.mine == absent && path(`reply\.\d+\.(aio_tasks\.)?(exit_event_wait|.*_(recycle|kick)_event_wait|worker_timeout_manager|Task-\d+)\.(done|stack)`)(d)

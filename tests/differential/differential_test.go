@@ -72,6 +72,9 @@ func TestInteropBothServicesDoTheSame(t *testing.T) {
 					s, c = shrink(t, s, c)
 				}
 				if c.failed() {
+					if c.err == nil {
+						s.Steps = s.Steps[:min(len(s.Steps), c.differences[0].at)]
+					}
 					t.Errorf("seed %d: the services differ (make differential SEEDS=%d looks for a shorter script)\n%s\n%s", seed, seed, s, c)
 				}
 				t.Logf("%d steps, %d of which found nothing to act upon; allowances needed: %v", len(s.Steps), c.skipped, c.allowed)

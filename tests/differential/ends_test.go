@@ -115,7 +115,7 @@ func (p *player) told(of func(event) bool) string {
 func (p *player) relent() (err error) {
 	for p.last.running != nil {
 		unlike := slices.DeleteFunc(p.last.busy(), func(w worker) bool {
-			return p.config.Idle == 0 && !p.stubborn[w.pid] && !truthy(w.message["callbacks"])
+			return p.config.Idle == 0 && !p.stubborn[w.description] && !truthy(w.message["callbacks"])
 		})
 		if len(unlike) == 0 {
 			return nil
@@ -123,7 +123,7 @@ func (p *player) relent() (err error) {
 		if err := p.stage.order(unlike[0].pid, `{"do": "return", "value": "None"}`); err != nil {
 			return err
 		}
-		delete(p.stubborn, unlike[0].pid)
+		delete(p.stubborn, unlike[0].description)
 		if p.last, err = p.settle(); err != nil {
 			return err
 		}

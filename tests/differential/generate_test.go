@@ -177,7 +177,7 @@ func (g *generator) order() []step {
 	if g.config.Wait > 0 && one.deadly() { // the original has a worker too many for what a dead one runs
 		one.Order = orders[0]
 	}
-	for _, by := range []string{"DispatcherCancel()", "SystemExit", "KeyboardInterrupt", "upset post_task", `"logging"`, `"True"`, `"1.5"`, `"(1, 2)"`} {
+	for _, by := range []string{"DispatcherCancel()", "SystemExit", "KeyboardInterrupt", "upset post_task", `"logging"`, `"True"`, `"1.5"`, `"(1, 2)"`, "2.5"} {
 		if strings.Contains(one.Order, by) {
 			one.By = by
 		}
@@ -191,7 +191,7 @@ var orders = []string{
 	`{"do": "return", "value": "1.5"}`,
 	`{"do": "return", "value": "(1, 2)"}`,
 	`{"do": "return", "value": "b'bytes'"}`,
-	`{"do": "return", "value": "{'a': [1, None, 2.5]}"}`,
+	`{"do": "return", "value": "{'a': [1, None, 0.5]}"}`,
 	`{"do": "return", "value": "[1, 'x', {'y': (1,)}]"}`,
 	`{"do": "return", "value": "{1}"}`,
 	`{"do": "return", "value": "type('S', (str,), {})('a subclass')"}`,

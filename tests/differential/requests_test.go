@@ -36,7 +36,11 @@ func (g *generator) ask() []step {
 	} else if !overPostgres(one.Via) && g.IntN(3) == 0 {
 		reply = pick(g, `"reply_to": true`, `"reply_to": 5`, `"reply_to": "`+strings.Repeat("r", 100)+`"`)
 	}
-	whole := with(pick(g, requests...), reply)
+	request := pick(g, requests...)
+	if strings.HasPrefix(request, `"control": ""`) {
+		one.By = "empty name"
+	}
+	whole := with(request, reply)
 	one.Texts = []string{whole}
 	if g.IntN(8) == 0 { // as a client sends what is long
 		g.parts++

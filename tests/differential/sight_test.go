@@ -79,11 +79,10 @@ func (p *player) normal(path, key string, v any) any {
 	case isNumber && key == "pid":
 		return word("pid")
 	case key == "stack":
-		first, _, _ := strings.Cut(fmt.Sprint(v), " <")
-		if !strings.HasPrefix(first, "No stack") {
-			first = "a stack"
+		if strings.HasPrefix(fmt.Sprint(v), "No stack for") {
+			return word("no stack")
 		}
-		return word(first)
+		return word("a stack")
 	case isNumber && p.base(path, key) != nil:
 		return word(fmt.Sprintf("+%d", int(number(n))-int(number(p.base(path, key)))))
 	case key == "uuid" || key == "current_task_uuid":

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 
@@ -99,7 +100,10 @@ class Part:
         os._exit(code)
 
     def control(self, command, data):
-        return {"to": "control", "reply": json.dumps(self.binder.control(command, data=data))}
+        reply = self.binder.control(command, data=data)
+        # Without the numbers of workers and places, which are a matter of chance.
+        parts = [[re.sub("[0-9]+$", "", key), value] for key, value in reply.items()]
+        return {"to": "control", "reply": sorted(json.dumps(p, sort_keys=True) for p in parts)}
 
     def handle(self, number, error):
         """Take a signal, from now on, as this error or as none."""
