@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"dispatcherd/daemon/message"
 )
 
@@ -345,10 +347,20 @@ func (p *player) recycled() error {
 func (p *player) cut(step, sight) error {
 	ctx, cancel := context.WithTimeout(context.Background(), bound)
 	defer cancel()
-	_, err := p.notifier.sender.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"+
-		" WHERE datname = current_database() AND application_name <> 'stage'")
+	rows, err := p.notifier.sender.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> 'stage'")
 	if err != nil {
 		return err
+	}
+	backends, err := pgx.CollectRows(rows, pgx.RowTo[int32])
+	if err != nil {
+		return err
+	}
+	// Whoever sends on a connection that is just going cannot know whether it has arrived: they are to be gone.
+	for left := 1; left > 0; {
+		err := p.notifier.sender.QueryRow(ctx, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = ANY($1)", backends).Scan(&left)
+		if err != nil {
+			return err
+		}
 	}
 	if err := p.recycled(); err != nil {
 		return err

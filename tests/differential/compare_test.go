@@ -21,7 +21,7 @@ type difference struct {
 const absent = "(nothing)"
 
 func (d difference) String() string {
-	return fmt.Sprintf("step %d, %.800s\n  %s\n    the original: %s\n    ours:         %s", d.at, jsonText(d.step), d.path, d.theirs, d.mine)
+	return fmt.Sprintf("  %s\n    the original: %s\n    ours:         %s", d.path, d.theirs, d.mine)
 }
 
 // comparison is what came of giving a script to both.
@@ -101,7 +101,10 @@ func (c comparison) String() string {
 		return c.err.Error()
 	}
 	var b strings.Builder
-	for _, d := range c.differences {
+	for i, d := range c.differences {
+		if i == 0 {
+			fmt.Fprintf(&b, "step %d, %.2000s\n", d.at, jsonText(d.step))
+		}
 		b.WriteString(d.String() + "\n")
 	}
 	return b.String()

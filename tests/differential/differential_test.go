@@ -86,8 +86,11 @@ func TestInteropBothServicesDoTheSame(t *testing.T) {
 			})
 		}
 	})
+	if asked || t.Failed() {
+		return
+	}
 	for name := range allowances {
-		if !asked && !t.Failed() && needed[name] == 0 {
+		if needed[name] == 0 {
 			t.Errorf("no script needs the allowance %q", name)
 		}
 	}

@@ -117,9 +117,10 @@ func joined(members ...string) string {
 	return strings.Join(slices.DeleteFunc(members, func(m string) bool { return m == "" }), ", ")
 }
 
-// simple is a message without anything else.
+// simple is a message that equals no other.
 func (g *generator) simple(task string) string {
-	return with(fmt.Sprintf(`"task": %q`, task), fmt.Sprintf(`"uuid": %q`, g.uuid()))
+	uuid := g.uuid()
+	return with(fmt.Sprintf(`"task": %q`, task), fmt.Sprintf(`"uuid": %q`, uuid), fmt.Sprintf(`"args": [%q]`, uuid))
 }
 
 // role is a task that stays until it is told to go.

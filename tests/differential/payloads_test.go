@@ -106,14 +106,16 @@ func (g *generator) follow() []step {
 	return []step{{Via: g.via(), Texts: []string{with(first, fmt.Sprintf(`"uuid": %q`, g.uuid()), list("callbacks"), list("errbacks"))}}}
 }
 
-// delay is a task, or a request, that waits: until it is cancelled, or for a moment.
+// delay is a task, or a request, that waits: until it is cancelled, or for a moment. It equals only those of
+// its own mode, so that none is judged again when it fires.
 func (g *generator) delay() []step {
 	delay := pick(g, `"delay": 3600`, `"delay": 3600`, `"delay": 5000.5`, `"delay": 0.2`, `"delay": 0.3`)
 	what := fmt.Sprintf(`"task": %q, %s`, g.role(), `"uuid": "`+g.uuid()+`"`)
 	if g.IntN(4) == 0 {
 		what = fmt.Sprintf(`"control": %q, "reply_to": "replies", "uuid": %q`, pick(g, "alive", "nothing", "set_log_level"), g.uuid())
 	}
-	return []step{{Via: g.via(), Texts: []string{with(what, pick(g, "", `"args": [1]`), g.mode(), delay)}}}
+	mode := pick(g, "parallel", "serial", "discard")
+	return []step{{Via: g.via(), Texts: []string{with(what, fmt.Sprintf(`"args": ["later", %q], "on_duplicate": %q`, mode, mode), delay)}}}
 }
 
 // timeout is tasks whose time is over while they wait for an order.

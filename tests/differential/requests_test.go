@@ -53,13 +53,13 @@ func (g *generator) ask() []step {
 	return []step{one}
 }
 
-// run submits a task by a control request.
+// run submits a task by a control request. It equals only those of its own mode, so that none is judged again.
 func (g *generator) run() []step {
 	data := pick(g,
-		g.simple("stage.note"), g.simple("stage.act"), `{"task": "stage.note"}`, `{}`, `null`, `{"control": "alive", "reply_to": "replies"}`, `{"control": "nothing"}`,
-		with(`"task": "stage.act", "on_duplicate": "discard", "args": [1], "channel": "mine"`, fmt.Sprintf(`"uuid": %q`, g.uuid())),
-		with(`"task": "stage.act", "on_duplicate": "serial", "args": [1]`, fmt.Sprintf(`"uuid": %q`, g.uuid())),
-		with(`"task": "stage.act", "delay": 3600`, fmt.Sprintf(`"uuid": %q`, g.uuid())),
+		g.simple("stage.note"), g.simple("stage.act"), `{"task": "stage.note", "args": ["run"]}`, `{}`, `null`, `{"control": "alive", "reply_to": "replies"}`, `{"control": "nothing"}`,
+		with(`"task": "stage.act", "on_duplicate": "discard", "args": ["run", "discard"], "channel": "mine"`, fmt.Sprintf(`"uuid": %q`, g.uuid())),
+		with(`"task": "stage.act", "on_duplicate": "serial", "args": ["run", "serial"]`, fmt.Sprintf(`"uuid": %q`, g.uuid())),
+		with(`"task": "stage.act", "args": ["run", "later"], "delay": 3600`, fmt.Sprintf(`"uuid": %q`, g.uuid())),
 		`{"control": "run", "control_data": {"task": "stage.note", "uuid": "nested"}}`,
 	)
 	return []step{{Via: g.via(), Replies: 1, Texts: []string{fmt.Sprintf(`{"control": "run", "control_data": %s, "reply_to": "replies"}`, data)}}}

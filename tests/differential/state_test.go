@@ -17,6 +17,7 @@ import (
 type state struct {
 	running, workers, chunks, main, producers map[string]any
 	polls                                     int // own requests that main has counted
+	label                                     func(any) any
 }
 
 var looks = []string{"running", "workers", "chunks", "main", "producers"}
@@ -39,6 +40,7 @@ func (p *player) look() (s state, err error) {
 		}
 		delete(*part, "node_id")
 	}
+	s.label = p.label
 	s.polls = p.polls - 1 // producers is asked for after main
 	return s, nil
 }
@@ -88,7 +90,7 @@ func (s state) list() (all []worker) {
 		status, _ := w["status"].(string)
 		all = append(all, worker{
 			id: int(number(w["worker_id"])), pid: int(number(w["pid"])), status: status,
-			cancel: w["active_cancel"] == true, message: m, uuid: text(m["uuid"]), description: text(m),
+			cancel: w["active_cancel"] == true, message: m, uuid: text(s.label(m["uuid"])), description: text(m),
 		})
 	}
 	slices.SortFunc(all, func(a, b worker) int { return cmp.Compare(a.id, b.id) })
@@ -99,7 +101,7 @@ func (s state) list() (all []worker) {
 func (s state) busy() []worker {
 	all := slices.DeleteFunc(s.list(), func(w worker) bool { return w.message == nil })
 	slices.SortStableFunc(all, func(a, b worker) int {
-		return cmp.Or(cmp.Compare(a.uuid, b.uuid), cmp.Compare(a.description, b.description))
+		return cmp.Or(cmp.Compare(a.uuid, b.uuid), cmp.Compare(text(a.message["args"]), text(b.message["args"])))
 	})
 	return all
 }
@@ -113,7 +115,7 @@ func (s state) waiting(kind string) (all []map[string]any) {
 				all = append(all, v.(map[string]any))
 			}
 		}
-		slices.SortFunc(all, func(a, b map[string]any) int { return cmp.Compare(text(a), text(b)) })
+		slices.SortFunc(all, func(a, b map[string]any) int { return cmp.Compare(text(s.label(a["uuid"])), text(s.label(b["uuid"]))) })
 		return all
 	}
 	for i := 0; ; i++ {
