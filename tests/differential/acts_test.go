@@ -95,6 +95,10 @@ func (p *player) cancel(one step, seen sight) error {
 		seen["skipped"] = "several in a row are hit, or one whose equal is blocked"
 		return nil
 	}
+	if command == "cancel" && p.cancelsFollowers(data) {
+		seen["skipped"] = "what follows a task that is hit would stay"
+		return nil
+	}
 	request := map[string]any{"control": command, "control_data": data}
 	if one.Replies > 0 {
 		request["reply_to"] = replyChannel
@@ -139,6 +143,15 @@ func truthy(v any) bool {
 func (p *player) leavesTwin(data map[string]any) bool {
 	return slices.ContainsFunc(p.last.waiting("queued"), func(m map[string]any) bool {
 		return matches(data, m) && p.equalBlocked(m)
+	})
+}
+
+// cancelsFollowers says whether the filter hits a running task with callbacks that wait for an order. They may
+// take any time in the original, and cancel_grace here.
+func (p *player) cancelsFollowers(data map[string]any) bool {
+	return slices.ContainsFunc(p.last.busy(), func(w worker) bool {
+		callbacks := text(w.message["callbacks"])
+		return matches(data, w.message) && (strings.Contains(callbacks, "stage.act") || strings.Contains(callbacks, "stage.bound"))
 	})
 }
 
