@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -404,6 +405,8 @@ func (p *player) unheard(one step, _ sight) error {
 	return err
 }
 
+var delayedPlace = regexp.MustCompile(`delayed-\d+`)
+
 // ctl runs the side's own dispatcherctl.
 func (p *player) ctl(one step, seen sight) error {
 	arguments := slices.Clone(one.Texts)
@@ -431,6 +434,6 @@ func (p *player) ctl(one step, seen sight) error {
 		return err
 	}
 	seen["exit"] = fmt.Sprint(cmd.ProcessState.ExitCode())
-	seen["output"] = string(out)
+	seen["output"] = delayedPlace.ReplaceAllString(string(out), "delayed-N") // the original has no order of them
 	return nil
 }

@@ -72,10 +72,12 @@ func (p *player) schedule(one step, seen sight) error {
 	seen["all"] = "told below"
 	var came []string
 	for len(came) < 4 {
-		s, err := p.await("a task of the schedule", func(s state) bool {
+		var next worker // one that waits for an order, and has not been seen
+		_, err := p.await("a task of the schedule", func(s state) bool {
 			actors, _ := p.stage.on()
 			for _, w := range s.busy() {
-				if a, ok := actors[w.pid]; ok && a.waits && !slices.Contains(came, w.description) {
+				if actors[w.pid].waits && !slices.Contains(came, w.description) {
+					next = w
 					return true
 				}
 			}
@@ -84,17 +86,12 @@ func (p *player) schedule(one step, seen sight) error {
 		if err != nil {
 			return err
 		}
-		for _, w := range s.busy() {
-			if !slices.Contains(came, w.description) {
-				came = append(came, w.description)
-			}
-			if err := p.stage.order(w.pid, `{"do": "return", "value": "None"}`); err != nil && !errors.Is(err, os.ErrNotExist) {
-				return err
-			}
+		came = append(came, next.description)
+		if err := p.stage.order(next.pid, `{"do": "return", "value": "None"}`); err != nil {
+			return err
 		}
 	}
-	sort.Strings(came)
-	seen["tasks"] = strings.Join(came[:4], "\n")
+	seen["tasks"] = strings.Join(came, "\n")
 	p.stage.take()
 	return nil
 }
