@@ -62,7 +62,7 @@ differential: build $(VENV)/.done ## generated scripts for both services: make d
 
 test-host: build ## the service on a booted systemd, in a virtual machine
 	@tests/host/run
-	@tests/host/run package
+	@tests/host/run package guide
 
 dist: $(DIST) ## the source archive, Go's modules vendored, into build/
 

@@ -229,6 +229,22 @@ func TestSweepEndsWhatAnEarlierOwnerLeft(t *testing.T) {
 	}
 }
 
+func TestSweepLeavesWhatTheServiceManagerHasMade(t *testing.T) {
+	t.Parallel()
+	tree := realTree(t)
+	control := filepath.Join(tree.dir, ".control") // where a command of the unit's runs
+	if err := os.Mkdir(control, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Rmdir(control) })
+	if swept, err := tree.Sweep(bounded(t)); err != nil || len(swept.Removed) != 0 {
+		t.Errorf("Sweep = %+v, %v, want nothing found", swept, err)
+	}
+	if _, err := os.Stat(control); err != nil {
+		t.Errorf("the service manager's group: %v", err)
+	}
+}
+
 func endOf(cmd *exec.Cmd) string { cmd.Wait(); return cmd.ProcessState.String() }
 
 func TestSweepRemovesEmptyTreesOfEndedDaemonsOnly(t *testing.T) {

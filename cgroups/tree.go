@@ -39,7 +39,8 @@ type Tree struct {
 
 // Open makes the cgroup name below the one that the calling process is in, and
 // moves the process into a leaf of it. An empty name takes the process's own
-// cgroup, as systemd delegates it to a service. A tree of that name that an
+// cgroup, as systemd delegates it to a service, whether the process was started in it
+// or in its leaf (DelegateSubgroup=, systemd.resource-control(5)). A tree of that name that an
 // ended process left behind is taken over with what is in it: see Sweep.
 func Open(name string) (*Tree, error) {
 	return open("/proc", name, os.Getpid())
@@ -52,6 +53,9 @@ func open(proc, name string, pid int) (*Tree, error) {
 	home, err := locate(proc, pid)
 	if err != nil {
 		return nil, err
+	}
+	if name == "" && filepath.Base(home) == ownLeaf {
+		home = filepath.Dir(home)
 	}
 	t := &Tree{proc: proc, pid: pid, home: home, dir: filepath.Join(home, name)}
 	if t.delegated() {

@@ -20,8 +20,8 @@ import (
 )
 
 // New builds the daemon of a configuration. logFlags are the options that give the
-// supervisor the same log; threshold is the level of log and may be changed while it
-// runs.
+// supervisor the same log; threshold is the level of log, which is set to that of the
+// configuration unless the host gives one, and may be changed while it runs.
 func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host Host, log *slog.Logger) *Daemon {
 	s := &service{since: time.Now(), level: commands.NewLogLevel(threshold, log), log: log}
 	s.cfg.Store(cfg)
@@ -41,6 +41,10 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	d.hurry = s.pool.Hurry
 
 	s.reloader = newReloader(s, named("reload"))
+	if host.LogLevel == "" {
+		s.reloader.level = s.level
+		s.level.Configure(cfg.Log.Threshold())
+	}
 
 	d.add("supervisor", runClient, 4*quick)
 	pg := s.addPostgres(cfg, named("postgres"))

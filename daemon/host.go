@@ -10,11 +10,14 @@ import (
 	"dispatcherd/daemon/systemd"
 )
 
-// Host is what the service manager gives to the daemon; without one, Sockets is nil.
+// Host is what the daemon is given from outside; without a service manager, Sockets is nil.
 type Host struct {
 	Notify *systemd.Notifier
 	// Sockets are those that were opened for the daemon, by name.
 	Sockets map[string]net.Listener
+	// LogLevel is the level of the log that the command line gives, which comes before that of
+	// the configuration; "" if it gives none.
+	LogLevel string
 }
 
 // DoorError says that a socket could not be opened: nothing was started.

@@ -31,9 +31,10 @@ func (d *Daemon) Reload(ctx context.Context) error {
 // reloader changes the configuration of the parts while they run.
 type reloader struct {
 	service   *service
-	guard     *control.Guard  // nil without a socket
-	postgres  *postgresSource // nil without Postgres
-	announcer Announcer       // nil if nobody wants to know
+	guard     *control.Guard     // nil without a socket
+	postgres  *postgresSource    // nil without Postgres
+	level     *commands.LogLevel // nil if the command line gives one
+	announcer Announcer          // nil if nobody wants to know
 	log       *slog.Logger
 
 	turn       chan struct{} // holds one token; who has taken it owns the field below
@@ -95,6 +96,9 @@ func (r *reloader) change() (config.Changes, error) {
 	s.pool.Use(is.Pool)
 	s.intake.setChunkTimeout(is.ChunkMessageTimeout)
 	s.scheduler.Use(is.Schedule.Schedule)
+	if r.level != nil {
+		r.level.Configure(is.Log.Threshold())
+	}
 	if r.guard != nil {
 		r.guard.Use(is.Rights)
 	}

@@ -264,6 +264,22 @@ func TestTaskThatEndsWithoutADaemonIsLoggedByTheNextOne(t *testing.T) {
 	h.wantWork()
 }
 
+func TestRequestThatTheKilledDaemonHadNotReadIsAnsweredByTheNextOne(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, "", "max_workers = 1")
+	path, gate := h.file("asked"), h.file("gate")
+	h.ctl("run", "app.tasks.ask_at", "--uuid", "asks", "--arg", quoted(path), "--arg", quoted(gate))
+	waitFile(t, path, 1)
+	h.tell(syscall.SIGSTOP) // it reads no more
+	write(t, gate, "", 0o600)
+	waitFile(t, path, 2)
+	h.crash()
+	if said := waitFile(t, path, 3); said[2] != "{}" {
+		t.Errorf("the task was answered %s", said[2])
+	}
+	h.waitLog("uuid=asks task=app.tasks.ask_at outcome=succeeded")
+}
+
 func TestClientsWaitThroughARestart(t *testing.T) {
 	t.Parallel()
 	h := newHost(t, "", "max_workers = 1")

@@ -13,6 +13,7 @@ import (
 
 	"dispatcherd/cgroups"
 	"dispatcherd/control"
+	"dispatcherd/daemon/journal"
 	"dispatcherd/daemon/metrics"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/daemon/systemd"
@@ -70,6 +71,8 @@ type Config struct {
 	ControlBroker string
 	// Schedule holds the tasks of [[on_start]] and [[schedule]].
 	Schedule schedule.Config
+	// Log is the section [log].
+	Log journal.Config
 	// Metrics is the section [metrics]; nil without it.
 	Metrics *metrics.Config
 	// Service is the section [service].
@@ -84,7 +87,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Log.Validate(), c.Service.Validate(), c.Supervisor.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -160,6 +163,7 @@ type document struct {
 	} `toml:"brokers"`
 	Control control.Rights `toml:"control"`
 	schedule.Config
+	Log        journal.Config          `toml:"log"`
 	Metrics    metrics.Config          `toml:"metrics"`
 	Service    systemd.Config          `toml:"service"`
 	Supervisor supervisor.ClientConfig `toml:"supervisor"`
@@ -170,7 +174,7 @@ func newDocument() *document {
 		Timeout: 30 * time.Minute,
 		Pool:    workers.DefaultConfig(), Worker: process.DefaultConfig(),
 		Control: control.DefaultRights(), Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
-		Service: systemd.DefaultConfig(),
+		Service: systemd.DefaultConfig(), Log: journal.DefaultConfig(),
 	}
 	d.Brokers.PgNotify.Config, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
 	d.Brokers.PgNotify.Control = control.ReadOnly
@@ -185,7 +189,7 @@ func (d *document) config(has outline) Config {
 	c := Config{
 		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
 		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Rights: d.Control, Schedule: d.Config,
-		Service: d.Service, Supervisor: d.Supervisor,
+		Log: d.Log, Service: d.Service, Supervisor: d.Supervisor,
 	}
 	if has.line("brokers.pg_notify") > 0 {
 		c.PgNotify = &d.Brokers.PgNotify.Config

@@ -66,6 +66,7 @@ func TestSampleLoadsWithEverythingInIt(t *testing.T) {
 	want.Worker.TasksAllow = []string{"app.*"}
 	want.PgNotify = pointer(pgnotify.DefaultConfig())
 	want.PgNotify.Conninfo = "host=/run/postgresql dbname=app"
+	want.PgNotify.Passfile = "credential:pg"
 	want.PgNotify.Channels = []string{"app_tasks"}
 	want.PgNotify.DefaultPublishChannel = "app_tasks"
 	want.Socket.Path = "/run/dispatcherd/dispatcherd.sock"

@@ -124,6 +124,41 @@ def says(*words):
                  f"the journal has {words}")
 
 
+@step
+def credential():
+    """a password of Postgres that is the unit's credential, first missing, then there; tasks cannot read it"""
+    secret, loaded = "the:password of \\'guest", "/etc/credstore/dispatcherd.pg"
+    if os.path.exists(loaded):
+        os.remove(loaded)
+    quoted = secret.replace("'", "''")
+    write("/tmp/role", f"ALTER ROLE dispatcherd PASSWORD '{quoted}';")
+    run("runuser -u postgres -- psql -q -f /tmp/role")
+    # Debian's Postgres asks for a password (scram-sha-256) wherever it is not asked by its socket.
+    write(CONFIG, GOOD.replace('host=/run/postgresql dbname=postgres user=dispatcherd"',
+                               'host=127.0.0.1 dbname=postgres user=dispatcherd"\npassfile = "credential:pg"'), 0o640, "dispatcherd")
+    pid, holder = count("trusted"), main("dispatcherd-workers")
+    fails("systemctl restart dispatcherd")
+    until(lambda: "the credential pg is not there" in run("systemctl status --no-pager dispatcherd", check=False), "the status has the reason")
+    until(lambda: show("dispatcherd", "ExecMainStatus") == "78", "the exit code is that of a bad configuration")
+    write(loaded, secret + "\n", 0o600)
+    until(lambda: state("dispatcherd") == "active", "it is up by itself", 60)
+    status_is("postgres: connected")
+    equal(main("dispatcherd-workers"), holder)
+    goes_on("trusted", pid)
+    fails(as_user("dispatcherd-tasks", "cat /run/credentials/dispatcherd.service/pg"))
+    for process in pids_of("dispatcherd") + pids_of("dispatcherd-workers"):
+        for file in "cmdline", "environ":
+            with open(f"/proc/{process}/{file}", "rb") as text:
+                equal(secret.encode() in text.read(), False)
+    equal([text for text in entries() if secret in text], [])
+    end("trusted")
+    until(lambda: not alive(pid), "the task has ended")
+    write(CONFIG, GOOD, 0o640, "dispatcherd")
+    run("systemctl restart dispatcherd")
+    status_is("postgres: connected")
+    os.remove(loaded)
+
+
 def ended_by_itself(name, pid):
     """Let the task NAME of an earlier daemon end, and see that this one knows of it."""
     contains(json.dumps(ctl("running")), name)

@@ -179,7 +179,11 @@ func (h *hand) run(t testing.TB, task string, args ...any) {
 // done waits for the end of a task.
 func (h *hand) done(t testing.TB) {
 	t.Helper()
-	if kind, body := h.frame(t); kind != 'D' {
+	kind, body := h.frame(t)
+	for kind == 'L' { // the exception that ended the task
+		kind, body = h.frame(t)
+	}
+	if kind != 'D' {
 		t.Fatalf("worker %d sent %c %q, want D", h.Worker, kind, body)
 	}
 }

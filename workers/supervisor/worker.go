@@ -114,7 +114,8 @@ func (w *worker) release(within time.Duration) {
 const (
 	frameStop   = 'S'
 	frameCancel = 'C'
-	// anyTask as the seq of a cancel means the task that runs, whichever it is.
+	// anyTask is the seq of both, by which a worker knows that nobody reads its frames. In a
+	// cancel it means the task that runs, whichever it is.
 	anyTask = ^uint64(0)
 )
 

@@ -109,6 +109,16 @@ def bound(binder, command=None):
     return {"uuid": binder.uuid, "worker_id": binder.worker_id, "answer": answer}
 
 
+@task(bind=True)
+def ask_at(binder, path, gate):
+    """Wait until a test makes the file `gate`, then ask the daemon, and note the answer."""
+    note(path, "began")
+    while not os.path.exists(gate):
+        time.sleep(0.02)
+    note(path, "asks")
+    note(path, repr(binder.control("alive")))
+
+
 @task()
 class Greeter:
     def run(self, name):
@@ -132,6 +142,14 @@ def environment(*names):
 @task()
 def whole_environment():
     return dict(os.environ)
+
+
+@task()
+def connection():
+    """Return what a task is told of the way to Postgres."""
+    from dispatcherd.config import settings
+
+    return settings.brokers["pg_notify"]["config"]
 
 
 @task()

@@ -21,7 +21,11 @@ LEAVES = 1
 """Flag of a done frame: the worker leaves after this task."""
 
 EVERY_TASK = (1 << 64) - 1
-"""Sequence number of a cancel frame that means whatever the worker has, not one task."""
+"""Sequence number of the supervisor's frames, which it sends when there is no daemon: a cancel with
+it means whatever the worker has, not one task."""
+
+NO_REQUEST = 0
+"""Sequence number of the reply that another daemon than before sends when it does not know of a request."""
 
 MAX_BODY = 256 << 20
 """The longest body, in bytes, that either side accepts."""

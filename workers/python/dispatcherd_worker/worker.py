@@ -16,6 +16,7 @@ EXIT_HOOK = 1
 EXIT_CHANNEL = 70
 
 _MAX_LABEL = 200
+_LOGGER = "dispatcherd.worker.task"
 _BROKEN_OUTPUT = "the task closed its stdout or stderr"
 _NO_ARGS = []
 _NO_KWARGS = {}
@@ -135,6 +136,8 @@ class Worker:
             outcome, error, result = self._judge(failure)
         if not failures.flush():
             self._leave = _BROKEN_OUTPUT
+        if outcome != frames.SUCCEEDED:
+            self._tell_failure(outcome, failure)
         text = b""
         if result is not None:
             text, problem = results.encode(result)
@@ -219,12 +222,21 @@ class Worker:
         if issubclass(kind, self._library.Exit):
             self._stop_after("the task raised DispatcherExit")
             return frames.SUCCEEDED, "", failure.result
-        failures.print_traceback(failure)
         if issubclass(kind, self._library.Cancel):
             return frames.CANCELLED, "", None
         if issubclass(kind, (SystemExit, KeyboardInterrupt)):
             self._stop_after("the task raised %s" % results.type_name(failure))
         return frames.FAILED, failures.describe(failure), None
+
+    def _tell_failure(self, outcome, failure):
+        """Log the exception that ended a task, by the logger that the original has for that."""
+        self._channel.drain()  # it may have come that nobody listens
+        level = "warning" if outcome == frames.CANCELLED else "error"
+        text = "the task raised %s" % failures.describe(failure)
+        trace = failures.narrate(failure)
+        if "\n" in trace:
+            text += "\n" + trace
+        logs.tell(self._channel, level, _LOGGER, text)
 
     def _after_task(self, message, result, failure, started):
         """Run the hooks that follow a task; return a hooks.HookFailed or None."""
