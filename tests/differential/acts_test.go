@@ -31,6 +31,10 @@ func (p *player) direct(one step, seen sight) error {
 		seen["skipped"] = "an actor who is not bound"
 		return nil
 	}
+	if one.By == "DispatcherCancel()" && (truthy(w.message["callbacks"]) || truthy(w.message["errbacks"])) {
+		seen["skipped"] = "others follow, which a cancel skips here"
+		return nil
+	}
 	if one.deadly() && p.equalBlocked(w.message) {
 		seen["skipped"] = "an equal task is blocked"
 		return nil
@@ -147,12 +151,12 @@ func (p *player) leavesTwin(data map[string]any) bool {
 	})
 }
 
-// cancelsFollowers says whether the filter hits a running task with callbacks that wait for an order. They may
+// cancelsFollowers says whether the filter hits a running task behind which others wait for an order. They may
 // take any time in the original, and cancel_grace here.
 func (p *player) cancelsFollowers(data map[string]any) bool {
 	return slices.ContainsFunc(p.last.busy(), func(w worker) bool {
-		callbacks := text(w.message["callbacks"])
-		return matches(data, w.message) && (strings.Contains(callbacks, "stage.act") || strings.Contains(callbacks, "stage.bound"))
+		followers := text(w.message["callbacks"]) + text(w.message["errbacks"])
+		return matches(data, w.message) && (strings.Contains(followers, "stage.act") || strings.Contains(followers, "stage.bound"))
 	})
 }
 
@@ -434,6 +438,6 @@ func (p *player) ctl(one step, seen sight) error {
 		return err
 	}
 	seen["exit"] = fmt.Sprint(cmd.ProcessState.ExitCode())
-	seen["output"] = delayedPlace.ReplaceAllString(string(out), "delayed-N") // the original has no order of them
+	seen["output"] = p.labelled(delayedPlace.ReplaceAllString(string(out), "delayed-N")) // the original has no order of them
 	return nil
 }

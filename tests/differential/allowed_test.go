@@ -32,9 +32,15 @@ func either(all ...func(difference) bool) func(difference) bool {
 	}
 }
 
-// less is a count of which we have so many less than the original.
+// less is a count, in a step that is marked, of which we have so many less than the original.
 func less(n int, mark, paths string) func(difference) bool {
-	fits := by(mark, paths)
+	fits := shifted(n, paths)
+	return func(d difference) bool { return d.step.By == mark && fits(d) }
+}
+
+// shifted is a count of which we have so many less.
+func shifted(n int, paths string) func(difference) bool {
+	fits := path(paths)
 	return func(d difference) bool {
 		theirs, err := strconv.Atoi(d.theirs)
 		mine, err2 := strconv.Atoi(d.mine)
@@ -119,6 +125,16 @@ var allowances = map[string]allowance{
 		onlyThey("repeat")},
 	"own cancel": {"a task that raises DispatcherCancel by itself counts as finished, since nobody has cancelled it",
 		either(less(1, "DispatcherCancel()", `count\.finished_count`), less(-1, "DispatcherCancel()", `count\.canceled_count`))},
+	"failed when cancelled": {"`done` with an active cancel and the result `<cancel>` is canceled, else finished",
+		func(d difference) bool {
+			n := 0
+			for path, events := range d.they {
+				if strings.HasPrefix(path, "events.") {
+					n += strings.Count(events, `is cancelled {"how":"ValueError`)
+				}
+			}
+			return n > 0 && either(shifted(n, `count\.finished_count`), shifted(-n, `count\.canceled_count`))(d)
+		}},
 	"exit": {"a task raises SystemExit or KeyboardInterrupt: the process dies, and the task is counted as canceled later",
 		either(died("SystemExit"), died("KeyboardInterrupt"))},
 	"post_task": {"post_task raises: the process dies and the result is never sent", died("upset post_task")},

@@ -112,7 +112,7 @@ func (p *player) told(of func(event) bool) string {
 func (p *player) relent() (err error) {
 	for p.last.running != nil {
 		unlike := slices.DeleteFunc(p.last.busy(), func(w worker) bool {
-			return p.config.Idle == 0 && !p.stubborn[w.description] && !truthy(w.message["callbacks"])
+			return p.config.Idle == 0 && !p.stubborn[w.description] && !truthy(w.message["callbacks"]) && !truthy(w.message["errbacks"])
 		})
 		if len(unlike) == 0 {
 			return nil

@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -90,7 +91,7 @@ func (g *generator) one(all []kind) []step {
 		if n -= k.weight; n < 0 {
 			steps := k.make(g)
 			for i := range steps {
-				steps[i].Kind = k.name
+				steps[i].Kind = cmp.Or(steps[i].Kind, k.name)
 			}
 			return steps
 		}
@@ -182,6 +183,9 @@ func (g *generator) order() []step {
 		if strings.Contains(one.Order, by) {
 			one.By = by
 		}
+	}
+	if strings.Contains(one.Order, "withstand") {
+		return []step{one, {Kind: "cancel", Via: g.via(), Where: "worker", Pick: one.Pick, Filter: "uuid", Replies: 1}}
 	}
 	return []step{one}
 }

@@ -75,7 +75,7 @@ class Part:
     def cancel(self):
         """A cancel has come while the script was waited for, on a connection of its own."""
         how, self.cancelled = self.cancelled, None
-        tell("is cancelled")
+        tell("is cancelled", how=how)
         if how is None:
             raise
         if how != "ignore":
