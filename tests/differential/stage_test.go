@@ -136,7 +136,7 @@ func (s *stage) record(pid int, kind string, told map[string]any) {
 	case "is cancelled":
 		for _, a := range s.actors {
 			if a.pid == pid {
-				a.cancelled = true
+				a.cancelled, a.waits = true, false // it ends, or says that it goes on
 			}
 		}
 	}
