@@ -56,7 +56,7 @@ type Dispatcher struct {
 	stopping bool
 	paused   bool
 	leaving  bool // what runs goes on without us
-	told     int  // what the runner was last told to wait
+	told     int  // what the runner was last told to wait; -1: it may know something else
 	backlog  backlog
 	spare    []event
 }

@@ -154,6 +154,22 @@ func TestRunnerIsToldHowManyTasksWait(t *testing.T) {
 	})
 }
 
+// One leaves the queue and one joins it in the same turn: the length is what the runner was told, and
+// not what it has guessed since.
+func TestRunnerKnowsHowManyWaitThoughTheirNumberStays(t *testing.T) {
+	inBubble(t, 1, func(r *rig) {
+		r.submit(body("a", "job", message.Parallel))
+		r.submit(body("twin", "job", message.Serial))
+		r.submit(body("b", "other", message.Parallel))
+		r.submit(body("c", "other", message.Parallel))
+		r.finish("a")
+		r.wantList("worker-0 b, queued-0 c, queued-1 twin")
+		if r.runner.known != 2 {
+			r.Errorf("the runner knows of %d tasks that wait, want 2", r.runner.known)
+		}
+	})
+}
+
 func TestBurstIsToldToTheRunnerAtOnce(t *testing.T) {
 	t.Parallel()
 	runner := newFakeRunner(2)

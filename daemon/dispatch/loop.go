@@ -91,6 +91,9 @@ func (d *Dispatcher) handOut() {
 			return
 		}
 		worker, ok := d.runner.TryRun(t.seq, t.message)
+		if ok == (d.told > 0) {
+			d.told = -1 // the runner has made a guess of its own
+		}
 		if !ok {
 			return
 		}

@@ -175,6 +175,14 @@ class Tasks(harness.WorkerCase):
         worker.cancel(seq)
         self.assertEqual((worker.done()["outcome"], worker.read(worker.stdout)), ("cancelled", "u 1\n"))
 
+    def test_a_cancel_in_a_callback_skips_the_rest(self):
+        worker = self.start()
+        follow = [{"task": "sample.sleep"}, {"task": "sample.follow_up", "args": [1]}]
+        seq = worker.submit("sample.add", 1, uuid="u", callbacks=follow)
+        worker.line()
+        worker.cancel(seq)
+        self.assertEqual((worker.done()["outcome"], worker.read(worker.stdout)), ("succeeded", ""))
+
     def test_a_task_that_ends_its_worker_has_no_callbacks(self):
         worker = self.start()
         answer = worker.run("sample.leave", 3, callbacks=[{"task": "sample.follow_up", "args": [1]}])
