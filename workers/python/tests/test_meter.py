@@ -84,12 +84,13 @@ class Meters(unittest.TestCase):
 
     def test_memory_that_is_given_back_is_the_tasks_alone(self):
         self.start()
+        before = self.measure(int)[PEAK]  # of the tests, which may be large themselves
         usage = self.measure(lambda: len(bytearray(64 * MIB)))
         self.assertTrue(usage[MORE], "the supervisor is to look at what has grown")
-        self.assertGreaterEqual(usage[PEAK], 64 * MIB)
+        self.assertGreater(usage[PEAK], before + 48 * MIB)
         usage = self.measure(int)
         self.assertFalse(usage[MORE])
-        self.assertLess(usage[PEAK], 64 * MIB)
+        self.assertLess(usage[PEAK], before + 16 * MIB)
 
     def test_a_process_that_is_left_is_noticed(self):
         self.start()
