@@ -161,7 +161,7 @@ var allowances = map[string]allowance{
 		either(onlyThey("cut short"), refusal("cut short"))},
 	"usage": {"the numbers of `usage` are those of tasks that were wanted at once, beyond max_workers too, as they were at the last look",
 		path(`reply\.\d+\.(main\.)?pool\.usage\..*`)},
-	"status": {"`status` has nothing else", onlyOurs(`reply\.\d+\.(notes|pool|supervisor|tasks)\..*`)},
+	"status": {"`status` has nothing else", onlyOurs(`reply\.\d+\.(limits|notes|pool|supervisor|tasks)\..*`)},
 	"connected": {"only that of Postgres has `broker_self_check` with enabled, success_count, average_time_seconds and max_time_seconds",
 		onlyOurs(`reply\.\d+\.(producers\.)?pg_notify-producer\.(connected|last_error)`)},
 	"places": {"a cancel numbers what it removes by the place that is left when those before it are gone (a bug)",
