@@ -5,27 +5,26 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// removeRounds bounds how often Remove starts over because a group was added
-// while it went through the tree.
-const removeRounds = 8
+// removeRounds bounds how often Remove starts over: because a group was added while it
+// went through the tree, or because the kernel still holds one whose last process has
+// just ended (EBUSY). It waits before, longer each time: 127 ms in all.
+const (
+	removeRounds = 8
+	removePause  = time.Millisecond
+)
 
 // Group is one leaf, with whatever groups its processes make below it.
 type Group struct {
 	dir string
-}
-
-// Stats is what the kernel counted in a group.
-type Stats struct {
-	// OOMKills is how many processes the out-of-memory killer ended; 0 where
-	// the memory controller is not handed down to us.
-	OOMKills int64
+	// files are the kernel's files for limits that it has; nil where that is not known.
+	files map[string]bool
 }
 
 // Path returns the group's directory.
@@ -71,46 +70,36 @@ func (g *Group) PIDs() ([]int, error) {
 	return pids, err
 }
 
-// Stats returns what was counted so far.
-func (g *Group) Stats() (Stats, error) {
-	text, err := read(g.dir, "memory.events")
-	if gone(err) {
-		return Stats{}, nil
-	}
+// OpenPIDs opens the list of the processes directly in the group, for another process to read.
+func (g *Group) OpenPIDs() (*os.File, error) {
+	path := filepath.Join(g.dir, "cgroup.procs")
+	f, err := os.Open(path)
 	if err != nil {
-		return Stats{}, err
+		return nil, fmt.Errorf("open %s: %w", path, cause(err))
 	}
-	kills, _ := value(text, "oom_kill")
-	return Stats{OOMKills: kills}, nil
-}
-
-// Memory returns the bytes that the group and those below it take now; ok is false
-// where the memory controller is not handed down to us, or the group is gone.
-func (g *Group) Memory() (bytes int64, ok bool, err error) {
-	text, err := read(g.dir, "memory.current")
-	if gone(err) {
-		return 0, false, nil
-	}
-	if err != nil {
-		return 0, false, err
-	}
-	bytes, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-	if err != nil {
-		return 0, false, fmt.Errorf("read %s/memory.current: %q is not a number", g.dir, text)
-	}
-	return bytes, true, nil
+	return f, nil
 }
 
 // Remove removes the group and the groups below it. They must be empty: see
 // Kill and WaitEmpty. One that is gone already is no error.
 func (g *Group) Remove(ctx context.Context) error {
 	var err error
-	for round := 0; round < removeRounds && ctx.Err() == nil; round++ {
+	for round := range removeRounds {
 		if err = g.removeOnce(); err == nil {
 			return nil
 		}
+		if round == removeRounds-1 || !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.ENOTEMPTY) {
+			break
+		}
+		timer := time.NewTimer(removePause << round)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return errors.Join(err, ctx.Err())
+		}
 	}
-	return errors.Join(err, ctx.Err())
+	return err
 }
 
 func (g *Group) removeOnce() error {

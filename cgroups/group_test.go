@@ -20,25 +20,6 @@ func TestNestedGroupsAreCounted(t *testing.T) {
 	}
 }
 
-func TestMemoryIsWhatTheKernelSays(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		files map[string]string
-		want  int64
-		ok    bool
-		fails bool
-	}{
-		{map[string]string{"memory.current": "123456789012\n"}, 123456789012, true, false},
-		{map[string]string{"cgroup.procs": ""}, 0, false, false},
-		{map[string]string{"memory.current": "much\n"}, 0, false, true},
-	} {
-		got, ok, err := fakeGroup(t, tt.files).Memory()
-		if got != tt.want || ok != tt.ok || (err != nil) != tt.fails {
-			t.Errorf("Memory() with %v = %d, %v, %v, want %d, %v", tt.files, got, ok, err, tt.want, tt.ok)
-		}
-	}
-}
-
 func TestKillIsOneWrite(t *testing.T) {
 	t.Parallel()
 	// The pid is one that must not be signalled: this test's own parent.
@@ -67,6 +48,19 @@ func TestKillWithoutTheKernelsKillSignalsEachProcess(t *testing.T) {
 	}
 }
 
+func TestKillThatIsRefusedSignalsEachProcess(t *testing.T) {
+	t.Parallel()
+	victim := sleeper(t)
+	// Directories cannot be written to, as no file of a file system that is read-only by now.
+	g := fakeGroup(t, map[string]string{"cgroup.kill/x": "", "cgroup.freeze/x": "", "cgroup.procs": itoa(victim.Process.Pid) + "\n"})
+	if err := g.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if state := endOf(victim); state != "signal: killed" {
+		t.Errorf("the process ended with %q, want it killed", state)
+	}
+}
+
 func TestAbsentGroupIsNoError(t *testing.T) {
 	t.Parallel()
 	g := &Group{dir: filepath.Join(t.TempDir(), "gone")}
@@ -84,18 +78,6 @@ func TestAbsentGroupIsNoError(t *testing.T) {
 	}
 	if err := g.Remove(t.Context()); err != nil {
 		t.Errorf("Remove() = %v", err)
-	}
-}
-
-func TestOOMKillsAreRead(t *testing.T) {
-	t.Parallel()
-	with := fakeGroup(t, map[string]string{"memory.events": "low 0\nhigh 0\nmax 21\noom 2\noom_kill 1\noom_group_kill 0\n"})
-	if got, err := with.Stats(); err != nil || got.OOMKills != 1 {
-		t.Errorf("Stats() = %+v, %v, want one OOM kill", got, err)
-	}
-	without := fakeGroup(t, nil)
-	if got, err := without.Stats(); err != nil || got.OOMKills != 0 {
-		t.Errorf("Stats() without a memory controller = %+v, %v, want none", got, err)
 	}
 }
 

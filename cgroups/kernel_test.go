@@ -182,8 +182,8 @@ func TestWaitEmptyWakesWhenTheLastProcessEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.close()
-	if busy, err := w.populated(); !busy || err != nil {
-		t.Fatalf("populated() = %v, %v, want a process", busy, err)
+	if busy, ok, err := w.value("populated"); busy != 1 || !ok || err != nil {
+		t.Fatalf("populated is %v, %v, %v, want a process", busy, ok, err)
 	}
 	woken := make(chan error, 1)
 	go func() { woken <- w.change() }()
@@ -226,6 +226,22 @@ func TestSweepEndsWhatAnEarlierOwnerLeft(t *testing.T) {
 	}
 	if pids, err := readPIDs(filepath.Join(tree.dir, ownLeaf)); err != nil || len(pids) != 1 {
 		t.Errorf("the supervisor's own leaf holds %v, %v, want it untouched", pids, err)
+	}
+}
+
+func TestSweepLeavesWhatTheServiceManagerHasMade(t *testing.T) {
+	t.Parallel()
+	tree := realTree(t)
+	control := filepath.Join(tree.dir, ".control") // where a command of the unit's runs
+	if err := os.Mkdir(control, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Rmdir(control) })
+	if swept, err := tree.Sweep(bounded(t)); err != nil || len(swept.Removed) != 0 {
+		t.Errorf("Sweep = %+v, %v, want nothing found", swept, err)
+	}
+	if _, err := os.Stat(control); err != nil {
+		t.Errorf("the service manager's group: %v", err)
 	}
 }
 

@@ -16,9 +16,8 @@ const killRounds = 32
 // that are being forked. It does not wait for their end, and a group that is
 // gone is no error.
 func (g *Group) Kill() error {
-	err := write(g.dir, "cgroup.kill", "1") // Linux 5.14
-	if !gone(err) {
-		return err
+	if err := write(g.dir, "cgroup.kill", "1"); err == nil { // Linux 5.14
+		return nil
 	}
 	if _, err := os.Stat(g.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -26,19 +25,21 @@ func (g *Group) Kill() error {
 	return g.killEach()
 }
 
-// killEach is Kill for kernels without cgroup.kill: frozen processes neither
-// fork nor end, so their pids are theirs until the signal has been sent, and a
-// frozen process of cgroup v2 still obeys SIGKILL.
+// killEach is Kill for kernels without cgroup.kill, and for a file system that has become
+// read-only: frozen processes neither fork nor end, so their pids are theirs until the
+// signal has been sent, and a frozen process of cgroup v2 still obeys SIGKILL. Where the
+// group cannot be frozen either, looking again and again must do.
 func (g *Group) killEach() error {
 	frozen := write(g.dir, "cgroup.freeze", "1") // Linux 5.2
-	if frozen != nil && !gone(frozen) {
-		return frozen
-	}
 	err := g.killListed()
-	if frozen == nil {
-		if thaw := write(g.dir, "cgroup.freeze", "0"); !gone(thaw) {
-			err = errors.Join(err, thaw)
+	if frozen != nil {
+		if err != nil && !gone(frozen) {
+			err = errors.Join(err, frozen)
 		}
+		return err
+	}
+	if thaw := write(g.dir, "cgroup.freeze", "0"); !gone(thaw) {
+		err = errors.Join(err, thaw)
 	}
 	return err
 }

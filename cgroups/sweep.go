@@ -42,8 +42,8 @@ func (t *Tree) sweepOwn(ctx context.Context, swept *Swept) error {
 	var failed error
 	var groups []*Group
 	for _, name := range names {
-		if name == ownLeaf {
-			continue
+		if name == ownLeaf || !plainName(name) {
+			continue // ours, or systemd's own: .control
 		}
 		g := &Group{dir: filepath.Join(t.dir, name)}
 		pids, err := g.PIDs()

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,11 +36,17 @@ type Tree struct {
 	home string // the group that it came from
 	dir  string // the tree itself; equal to home when it was delegated to us
 	lock *os.File
+
+	missing []string // see Missing
+
+	look  sync.Once
+	files map[string]bool // see Group
 }
 
 // Open makes the cgroup name below the one that the calling process is in, and
 // moves the process into a leaf of it. An empty name takes the process's own
-// cgroup, as systemd delegates it to a service. A tree of that name that an
+// cgroup, as systemd delegates it to a service, whether the process was started in it
+// or in its leaf (DelegateSubgroup=, systemd.resource-control(5)). A tree of that name that an
 // ended process left behind is taken over with what is in it: see Sweep.
 func Open(name string) (*Tree, error) {
 	return open("/proc", name, os.Getpid())
@@ -52,6 +59,9 @@ func open(proc, name string, pid int) (*Tree, error) {
 	home, err := locate(proc, pid)
 	if err != nil {
 		return nil, err
+	}
+	if name == "" && filepath.Base(home) == ownLeaf {
+		home = filepath.Dir(home)
 	}
 	t := &Tree{proc: proc, pid: pid, home: home, dir: filepath.Join(home, name)}
 	if t.delegated() {
@@ -91,7 +101,7 @@ func (t *Tree) checkAlone() error {
 	return nil
 }
 
-// take locks the tree and moves the process into its leaf.
+// take locks the tree, moves the process into its leaf and hands the controllers down.
 func (t *Tree) take() error {
 	lock, err := lockDir(t.dir, lockPatience)
 	if err != nil {
@@ -101,7 +111,11 @@ func (t *Tree) take() error {
 	if err := makeDir(filepath.Join(t.dir, ownLeaf)); err != nil {
 		return err
 	}
-	return writePID(filepath.Join(t.dir, ownLeaf), t.pid)
+	if err := writePID(filepath.Join(t.dir, ownLeaf), t.pid); err != nil {
+		return err
+	}
+	t.enable()
+	return nil
 }
 
 // unmake removes what open has made, and leaves what is in use.
@@ -120,6 +134,14 @@ func (t *Tree) unmake() error {
 // Path returns the tree's directory.
 func (t *Tree) Path() string { return t.dir }
 
+// Count returns how many groups there are in the tree, on every level; what cannot be
+// listed counts for nothing.
+func (t *Tree) Count() int {
+	count := -1 // for the tree itself
+	_ = (&Group{dir: t.dir}).walk(func(string) error { count++; return nil })
+	return max(0, count)
+}
+
 // Create makes a leaf. It is an error if it exists.
 func (t *Tree) Create(name string) (*Group, error) {
 	if name == "" || name == ownLeaf || !plainName(name) {
@@ -129,7 +151,10 @@ func (t *Tree) Create(name string) (*Group, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make cgroup %s: %w", dir, cause(err))
 	}
-	return &Group{dir: dir}, nil
+	// All groups of the tree have the same: to look for a file that is not there costs more
+	// than to write one.
+	t.look.Do(func() { t.files = limitFilesIn(dir) })
+	return &Group{dir: dir, files: t.files}, nil
 }
 
 // Close moves the process back to where it came from and removes the tree.
@@ -138,7 +163,8 @@ func (t *Tree) Create(name string) (*Group, error) {
 // earlier owner that was killed is counted there for a moment after it was
 // waited for, since its last thread leaves the group only with its last switch.
 func (t *Tree) Close(ctx context.Context) error {
-	if err := writePID(t.home, t.pid); err != nil {
+	err := t.disable()
+	if err = errors.Join(err, writePID(t.home, t.pid)); err != nil {
 		t.lock.Close()
 		return err
 	}

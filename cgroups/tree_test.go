@@ -34,6 +34,20 @@ func TestOpenMovesTheProcessIntoALeaf(t *testing.T) {
 	}
 }
 
+func TestProcessThatWasStartedInTheLeafHasTheTreeAboveIt(t *testing.T) {
+	t.Parallel()
+	_, home := fakeTree(t, "/w.service", "")
+	put(t, filepath.Join(home, "cgroup.events"), "")
+	tree, err := open(fakeProc(t, 42, "/w.service/"+ownLeaf, filepath.Dir(home)), "", 42)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tree.lock.Close()
+	if tree.Path() != home || !tree.delegated() {
+		t.Errorf("Path() = %q, delegated %t; want %q, as it was delegated", tree.Path(), tree.delegated(), home)
+	}
+}
+
 func TestTreeHasOneOwner(t *testing.T) {
 	t.Parallel()
 	proc, _ := fakeTree(t, "/d", "x")

@@ -17,6 +17,15 @@ func (g *Group) WaitEmpty(ctx context.Context) error {
 	if busy, err := g.Populated(); err != nil || !busy {
 		return err // the usual case: nobody was left behind
 	}
+	if err := g.await(ctx, "populated", 0); err != nil {
+		return fmt.Errorf("wait until %s is empty: %w", g.dir, err)
+	}
+	return nil
+}
+
+// await returns when a key of cgroup.events has the value, or the group is gone, or ctx
+// has ended.
+func (g *Group) await(ctx context.Context, key string, want int64) error {
 	w, err := watchEvents(g.dir)
 	if gone(err) {
 		return nil
@@ -28,15 +37,15 @@ func (g *Group) WaitEmpty(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, w.interrupt)
 	defer stop()
 	for {
-		busy, err := w.populated()
-		if err != nil || !busy {
+		got, ok, err := w.value(key)
+		if err != nil || !ok || got == want {
 			return err
 		}
 		if err := w.change(); err != nil {
 			if ctx.Err() != nil {
 				err = ctx.Err()
 			}
-			return fmt.Errorf("wait until %s is empty: %w", g.dir, err)
+			return err
 		}
 	}
 }
@@ -74,20 +83,24 @@ func watchEvents(dir string) (*watcher, error) {
 	return &watcher{dir: dir, events: events, set: os.NewFile(uintptr(fd), "epoll")}, nil
 }
 
-// populated reads the file, which also marks its present state as seen.
-func (w *watcher) populated() (bool, error) {
+// value reads a key of the file, which also marks its present state as seen; ok is false
+// once the group is gone.
+func (w *watcher) value(key string) (n int64, ok bool, err error) {
 	buf := make([]byte, 512)
-	n, err := w.events.ReadAt(buf, 0)
+	size, err := w.events.ReadAt(buf, 0)
 	if gone(err) {
-		return false, nil
+		return 0, false, nil
 	}
 	if err != nil && err != io.EOF {
-		return false, fmt.Errorf("read %s: %w", w.events.Name(), cause(err))
+		return 0, false, fmt.Errorf("read %s: %w", w.events.Name(), cause(err))
 	}
-	return populated(w.dir, string(buf[:n]))
+	if n, ok = value(string(buf[:size]), key); !ok {
+		return 0, false, fmt.Errorf("read %s: no %s line in %q", w.events.Name(), key, buf[:size])
+	}
+	return n, true, nil
 }
 
-// change waits until the file differs from what populated saw.
+// change waits until the file differs from what value saw.
 func (w *watcher) change() error {
 	conn, err := w.set.SyscallConn()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"time"
 )
 
@@ -24,7 +25,6 @@ var _ acceptor = (*net.UnixListener)(nil)
 // accept hands each new connection to start until the listener is closed. An accept that fails (no descriptors left,
 // most often) is tried again: a daemon that has stopped listening can only be asked to stop by a signal.
 func (s *Server) accept(ctx context.Context, from acceptor, start func(*net.UnixConn, Peer)) {
-	var refusals seldom
 	failures := 0
 	for {
 		nc, err := from.AcceptUnix()
@@ -42,20 +42,20 @@ func (s *Server) accept(ctx context.Context, from acceptor, start func(*net.Unix
 			s.log.Info("accepting connections again", "socket", s.path, "failures", failures)
 			failures = 0
 		}
-		s.admit(nc, &refusals, start)
+		s.admit(nc, start)
 	}
 }
 
-func (s *Server) admit(nc *net.UnixConn, refusals *seldom, start func(*net.UnixConn, Peer)) {
+func (s *Server) admit(nc *net.UnixConn, start func(*net.UnixConn, Peer)) {
 	peer, err := peerOf(nc)
 	if err != nil {
 		s.log.Warn("connection dropped: cannot tell who is calling", "err", err)
 		nc.Close()
 		return
 	}
-	if s.open.Load() >= int64(s.limits.connections) {
+	if s.open.Load() >= int64(s.limits.room(peer.UID, os.Geteuid())) {
 		s.refused.Add(1)
-		if since, speak := refusals.ask(time.Now()); speak {
+		if since, speak := s.refusals.ask(time.Now()); speak {
 			s.log.Warn("connection refused: too many are open", "limit", s.limits.connections, "peer", peer, "refused", since)
 		}
 		// The buffer of a new socket is empty: this does not block.
@@ -64,9 +64,22 @@ func (s *Server) admit(nc *net.UnixConn, refusals *seldom, start func(*net.UnixC
 		nc.Close()
 		return
 	}
-	s.open.Add(1)
+	if open := s.open.Add(1); open == int64(s.limits.many) {
+		if _, speak := s.crowds.ask(time.Now()); speak {
+			s.log.Warn("many clients are connected", "open", open, "limit", s.limits.connections, "peer", peer)
+		}
+	}
 	s.accepted.Add(1)
 	start(nc, peer)
+}
+
+// room is how many connections there may be for one of this user to be taken. Whoever else can connect leaves some
+// to root and the daemon's own user.
+func (l limits) room(uid, own int) int {
+	if uid == 0 || uid == own {
+		return l.connections
+	}
+	return l.connections - l.reserved
 }
 
 // pause waits before the next accept: 5 ms after the first failure, twice as long after each further one, at most 1 s.

@@ -229,6 +229,37 @@ func TestTooManyClientsAreRefusedAndTheRestServed(t *testing.T) {
 	}
 }
 
+func TestSomeConnectionsAreForRootAndTheDaemonsUser(t *testing.T) {
+	t.Parallel()
+	l := limits{connections: 10, reserved: 3}
+	for uid, want := range map[int]int{0: 10, 5: 10, 6: 7} {
+		if got := l.room(uid, 5); got != want {
+			t.Errorf("room for user %d = %d, want %d", uid, got, want)
+		}
+	}
+}
+
+func TestManyClientsAreOneLine(t *testing.T) {
+	t.Parallel()
+	s := start(t, echo, func(l *limits) { l.many = 3 })
+	for range 2 { // the second time is too soon for a line
+		var crowd []*rawClient
+		for range 5 {
+			c := connect(t, s.path)
+			c.send("x\n")
+			c.expect("x")
+			crowd = append(crowd, c)
+		}
+		for _, c := range crowd {
+			c.CloseWrite()
+			c.expectEnd()
+		}
+	}
+	if n := s.log.count("many clients are connected"); n != 1 {
+		t.Errorf("logged %d times, want once", n)
+	}
+}
+
 func TestConnectionsDoNotCountOnceTheyAreClosed(t *testing.T) {
 	t.Parallel()
 	contexts := make(chan context.Context, 1)

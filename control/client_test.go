@@ -290,7 +290,7 @@ func TestSpecsAreComplete(t *testing.T) {
 	// The original's come first, in its order.
 	want := []string{
 		"running", "cancel", "alive", "aio_tasks", "workers", "producers", "metrics", "main", "status", "chunks", "set_log_level",
-		"memory", "memory_offenders", "run", "tasks", "drain", "reload",
+		"memory", "memory_offenders", "run", "tasks", "task", "history", "drain", "reload",
 	}
 	var got []string
 	for _, spec := range Specs {

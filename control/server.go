@@ -26,6 +26,8 @@ type Handler func(ctx context.Context, payload []byte, channel string, peer Peer
 // limits bounds what clients can cost.
 type limits struct {
 	connections int
+	reserved    int // of them for root and the daemon's own user
+	many        int // as many at a time are worth a line in the log
 	// lineBytes is the longest line without its line break. A mebibyte is sixteen times what the Python dispatcherd
 	// takes; whatever is larger can come in chunks.
 	lineBytes int
@@ -39,6 +41,8 @@ type limits struct {
 
 var defaultLimits = limits{
 	connections:  4096,
+	reserved:     64,
+	many:         512,
 	lineBytes:    1 << 20,
 	pendingBytes: 64 << 20,
 	replyWrite:   10 * time.Second,
@@ -55,7 +59,10 @@ type Server struct {
 	limits limits
 
 	socket *socketFile // set by Listen, before Run
-	nextID uint64      // owned by the accept loop
+
+	// Owned by the accept loop.
+	nextID           uint64
+	refusals, crowds seldom
 
 	open     atomic.Int64
 	pending  atomic.Int64 // bytes of lines that have not ended

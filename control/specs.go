@@ -37,7 +37,9 @@ var Specs = []Spec{
 	{Name: "aio_tasks", Help: "List what runs inside of the daemon, with stacks", Args: []Arg{
 		{Name: "limit", Type: "integer", Help: "calls to show of each stack, 6 if not given"},
 	}},
-	{Name: "workers", Help: "List the workers and what each is doing"},
+	{Name: "workers", Help: "List the workers and what each is doing", Args: []Arg{
+		{Name: "usage", Type: "json", Help: "true to measure what each takes"},
+	}},
 	{Name: "producers", Help: "List the sources of messages"},
 	{Name: "metrics", Help: "Show how the page for Prometheus is served"},
 	{Name: "main", Help: "Show the counters of the daemon and its pool"},
@@ -65,6 +67,16 @@ var Specs = []Spec{
 		{Name: "channel", Type: "text", Help: "label of the channel it belongs to"},
 	}},
 	{Name: "tasks", Help: "Count the tasks, by where they stand and how they ended"},
+	{Name: "task", Help: "Show where the runs with a uuid stand, or how they ended", Args: []Arg{
+		{Name: "uuid", Type: "text", Help: "label of the task", Required: true},
+	}},
+	{Name: "history", Help: "List the tasks that ended last", Args: []Arg{
+		{Name: "task", Type: "text", Help: "only tasks of this name"},
+		{Name: "outcome", Type: "text", Help: "only those that ended so", Choices: []string{
+			"succeeded", "failed", "cancelled", "timed_out", "oom_killed", "killed", "exited", "crashed", "lost", "abandoned", "discarded",
+		}},
+		{Name: "limit", Type: "integer", Help: "how many to show, 100 if not given"},
+	}},
 	{Name: "drain", Help: "Take nothing new, and wait for what runs", Acts: true, Args: []Arg{
 		{Name: "resume", Type: "json", Help: "true to take tasks again"},
 	}},

@@ -11,7 +11,9 @@ import (
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/metrics"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/daemon/systemd"
 	"dispatcherd/workers"
@@ -20,8 +22,8 @@ import (
 )
 
 // New builds the daemon of a configuration. logFlags are the options that give the
-// supervisor the same log; threshold is the level of log and may be changed while it
-// runs.
+// supervisor the same log; threshold is the level of log, which is set to that of the
+// configuration unless the host gives one, and may be changed while it runs.
 func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host Host, log *slog.Logger) *Daemon {
 	s := &service{since: time.Now(), level: commands.NewLogLevel(threshold, log), log: log}
 	s.cfg.Store(cfg)
@@ -33,16 +35,25 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	s.pool = workers.NewPool(cfg.Pool, launcher, named("pool"))
 	run := &runner{pool: s.pool, log: named("runner")}
 	s.dispatcher = dispatch.New(run, named("dispatcher"))
+	s.policy = policy.New(cfg.Policy)
+	s.dispatcher.Use(s.policy)
 	run.dispatcher = s.dispatcher
-	s.intake = newIntake(cfg.NodeID, cfg.ChunkMessageTimeout, s.dispatcher, named("intake"))
+	s.history = history.New(cfg.History)
+	s.dispatcher.KeepEnds(s.history)
+	s.intake = newIntake(cfg.NodeID, cfg.ChunkMessageTimeout, s.policy, s.dispatcher, named("intake"))
 	s.scheduler = schedule.New(cfg.Schedule, s.intake, named("schedule"))
 	table := commands.NewTable(s.dispatcher, s.pool, s)
 	run.intake, s.intake.commands = s.intake, table
 	d.hurry = s.pool.Hurry
 
 	s.reloader = newReloader(s, named("reload"))
+	if host.LogLevel == "" {
+		s.reloader.level = s.level
+		s.level.Configure(cfg.Log.Threshold())
+	}
 
 	d.add("supervisor", runClient, 4*quick)
+	d.add("capacity", s.measure, quick)
 	pg := s.addPostgres(cfg, named("postgres"))
 	if page := d.metricsConfig(cfg); page != nil {
 		s.metrics = metrics.NewServer(*page, cfg.Original, s.figures(), named("metrics"))
@@ -105,7 +116,7 @@ func (s *service) addClient(cfg *config.Config, logFlags []string, log *slog.Log
 	spec := specOf(cfg, 1)
 	if path := cfg.Supervisor.Socket; path != "" {
 		s.client = supervisor.NewClient(spec, "", remote(path), log) // its cgroup is the one that it was given
-		return s.client.Run
+		return ownSupervisor(path, s.client.Run)
 	}
 	child := &foreground{logFlags: logFlags, log: log}
 	s.client = supervisor.NewClient(spec, "dispatcherd-"+strconv.Itoa(os.Getpid()), child.dial, log)
@@ -153,5 +164,7 @@ func (s *service) graces() time.Duration {
 
 // specOf is how workers are started under a configuration.
 func specOf(cfg *config.Config, generation int) supervisor.Spec {
-	return cfg.Worker.Spec(generation, cfg.Pool.CancelGrace, cfg.Pool.ShutdownGrace)
+	spec := cfg.Worker.Spec(generation, cfg.Pool.CancelGrace, cfg.Pool.ShutdownGrace)
+	spec.Limits, spec.Require = cfg.Policy.Limits, cfg.Cgroups.Require
+	return spec
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/policy"
 )
 
 // partOf is one part of a message of nine.
@@ -35,7 +36,7 @@ func TestPartsThatDoNotComeAreGivenUpByATimer(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := &bytes.Buffer{}
 				quiet := slog.New(slog.DiscardHandler)
-				in := newIntake("node", tt.timeout, dispatch.New(busyRunner{}, quiet), slog.New(slog.NewTextHandler(log, nil)))
+				in := newIntake("node", tt.timeout, policy.New(policy.Config{}), dispatch.New(busyRunner{}, quiet), slog.New(slog.NewTextHandler(log, nil)))
 				ctx, cancel := context.WithCancel(t.Context())
 				var running sync.WaitGroup
 				running.Go(func() {

@@ -58,7 +58,7 @@ func (h *heir) take(ctx context.Context, l *supervisor.Launched) (workers.Inheri
 	if err != nil {
 		h.log.Error("a worker of an earlier daemon cannot be taken over and is killed", "worker", l.Worker, "pid", l.PID, "err", err)
 		if i.Task != nil {
-			h.dispatcher.Finished(dispatch.Ended{Seq: i.Task.Seq, Outcome: dispatch.Outcome(workers.Died), Detail: err.Error()})
+			h.dispatcher.Finished(dispatch.Ended{Seq: i.Task.Seq, Outcome: dispatch.Lost, Detail: err.Error()})
 		}
 		return i, false
 	}

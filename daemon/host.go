@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"fmt"
 	"net"
 
 	"dispatcherd/control"
@@ -10,11 +9,14 @@ import (
 	"dispatcherd/daemon/systemd"
 )
 
-// Host is what the service manager gives to the daemon; without one, Sockets is nil.
+// Host is what the daemon is given from outside; without a service manager, Sockets is nil.
 type Host struct {
 	Notify *systemd.Notifier
 	// Sockets are those that were opened for the daemon, by name.
 	Sockets map[string]net.Listener
+	// LogLevel is the level of the log that the command line gives, which comes before that of
+	// the configuration; "" if it gives none.
+	LogLevel string
 }
 
 // DoorError says that a socket could not be opened: nothing was started.
@@ -56,6 +58,6 @@ func (d *Daemon) metricsConfig(cfg *config.Config) *metrics.Config {
 func (d *Daemon) takeMetrics(server *metrics.Server) {
 	if listener := d.host.Sockets[systemd.MetricsSocket]; listener != nil {
 		server.Take(listener)
-		d.log.Info("the metrics' socket is the service manager's", "address", fmt.Sprintf("http://%s/metrics", listener.Addr()))
+		d.log.Info("the metrics' socket is the service manager's", "address", metrics.Place(listener))
 	}
 }

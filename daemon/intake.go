@@ -13,6 +13,7 @@ import (
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
+	"dispatcherd/daemon/policy"
 )
 
 var (
@@ -22,11 +23,17 @@ var (
 	errDraining = errors.New("the service is draining; dispatcherctl drain --resume ends that")
 )
 
+// termsError refuses a task that asks for more than the configuration allows.
+type termsError struct{ reason error }
+
+func (e termsError) Error() string { return e.reason.Error() }
+
 // intake makes messages of what the sources bring and routes them: tasks to the
 // dispatcher, control requests to the commands. Bad input ends here, as one
 // logged and counted line or an error reply.
 type intake struct {
 	nodeID     string
+	policy     *policy.Policy
 	dispatcher *dispatch.Dispatcher
 	commands   *commands.Table // set before the first source runs
 	log        *slog.Logger
@@ -48,9 +55,9 @@ type intake struct {
 
 // newIntake returns an intake that gives up a chunked message whose parts take longer
 // than chunkTimeout to come; 0 is never.
-func newIntake(nodeID string, chunkTimeout time.Duration, d *dispatch.Dispatcher, log *slog.Logger) *intake {
+func newIntake(nodeID string, chunkTimeout time.Duration, p *policy.Policy, d *dispatch.Dispatcher, log *slog.Logger) *intake {
 	return &intake{
-		nodeID: nodeID, dispatcher: d, log: log,
+		nodeID: nodeID, policy: p, dispatcher: d, log: log,
 		expire:    make(chan struct{}, 1),
 		assembler: message.NewAssembler(chunkTimeout, time.Now),
 	}
@@ -87,7 +94,13 @@ func (in *intake) task(ctx context.Context, i Incoming, m *message.Message) erro
 		in.refuseTask(ctx, i, m, err)
 		return nil
 	}
-	if err := in.submit(m, i.Channel, nil); err != nil {
+	err := in.submit(m, i.Channel, nil)
+	var refused termsError
+	if errors.As(err, &refused) {
+		in.refuseTask(ctx, i, m, err)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	if in.log.Enabled(ctx, slog.LevelDebug) { // it looks the user up
@@ -124,6 +137,11 @@ func (in *intake) submit(m *message.Message, channel string, watch chan<- dispat
 	if in.stopping.Load() {
 		return errStopping
 	}
+	terms, err := in.policy.Terms(m.Task, m.Timeout, m.Limits)
+	if err != nil {
+		return termsError{err}
+	}
+	m.Timeout, m.Restraint = terms.Timeout, terms.Limits
 	in.label(m, channel, in.received.Add(1)-1)
 	if m.Bare {
 		in.log.Debug("message is not JSON and is taken for the name of a task", "channel", channel, "uuid", m.UUID)

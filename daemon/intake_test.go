@@ -11,11 +11,13 @@ import (
 	"testing"
 	"time"
 
+	"dispatcherd/cgroups"
 	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/workers"
 )
 
@@ -59,6 +61,7 @@ func (nobody) Main() (received, controls uint64) { return 0, 0 }
 func (nobody) Producers() map[string]any         { return nil }
 func (nobody) Metrics() map[string]any           { return nil }
 func (nobody) Supervisor() map[string]any        { return nil }
+func (nobody) Limits() map[string]any            { return nil }
 func (nobody) Workers() []workers.Info           { return nil }
 func (nobody) Stats() workers.Stats              { return workers.Stats{} }
 func (nobody) Memory(context.Context) (commands.Memory, error) {
@@ -70,7 +73,7 @@ func newDesk(t *testing.T) *desk {
 	log := &lockedBuffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	d := dispatch.New(busyRunner{}, slog.New(slog.DiscardHandler))
-	in := newIntake("node", time.Minute, d, logger)
+	in := newIntake("node", time.Minute, policy.New(policy.Config{}), d, logger)
 	behind := nobody{&service{intake: in, level: commands.NewLogLevel(&slog.LevelVar{}, logger)}}
 	behind.cfg.Store(&config.Config{})
 	in.commands = commands.NewTable(d, behind, behind)
@@ -114,6 +117,36 @@ func (d *desk) bodies() (bodies []string) {
 		bodies = append(bodies, string(e.Message.Body))
 	}
 	return bodies
+}
+
+func TestTaskThatAsksForMoreThanItMayIsRefusedWithTheReason(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	most, err := cgroups.ParseLimits([]byte(`{"memory_max": "1G"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.policy.Use(policy.Config{Limits: most, Tasks: []policy.Task{{Match: "slow.*", Timeout: time.Minute}}})
+	const reason = "task is refused: limits.memory_max: 2G is more than the 1G that the configuration allows"
+	replies := d.bring(`{"task": "a.b", "uuid": "fat", "limits": {"memory_max": "2G"}, "kwargs": {"password": "hidden"}}`)
+	if len(replies) != 1 || !strings.Contains(replies[0], reason) {
+		t.Errorf("replies are %q, want the reason", replies)
+	}
+	if log := d.log.String(); !strings.Contains(log, reason) || !strings.Contains(log, "uuid=fat") || strings.Contains(log, "hidden") {
+		t.Errorf("logged %s", log)
+	}
+	d.bring(`{"task": "slow.b", "limits": {"memory_max": "512M"}, "timeout": 3600}`)
+	d.bring(`{"task": "a.b", "limits": null}`)
+	entries, err := d.dispatcher.Tasks(t.Context(), dispatch.Filter{})
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("%d tasks are taken, %v, want the other two", len(entries), err)
+	}
+	if m := entries[0].Message; m.Timeout != time.Minute || m.Restraint != `{"memory_max":"512M"}` {
+		t.Errorf("the first has %v and %q, want the configuration's timeout and its own limits", m.Timeout, m.Restraint)
+	}
+	if m := entries[1].Message; m.Timeout != 0 || m.Restraint != "" {
+		t.Errorf("the second has %v and %q, want what every task has", m.Timeout, m.Restraint)
+	}
 }
 
 func TestTaskGetsItsChannelAndAUUIDIfItHasNone(t *testing.T) {

@@ -30,7 +30,10 @@ func (s *service) Memory(ctx context.Context) (commands.Memory, error) {
 	defer cancel()
 	usages, err := s.client.Usage(ctx)
 	for _, u := range usages {
-		m.Workers = append(m.Workers, commands.WorkerMemory{Worker: u.Worker, PID: u.PID, Bytes: u.Memory, Source: string(u.Source)})
+		m.Workers = append(m.Workers, commands.WorkerMemory{
+			Worker: u.Worker, PID: u.PID, Bytes: u.Memory, Source: string(u.Source),
+			CPU: u.CPU, Throttled: u.Throttled, Peak: u.MemoryPeak, Max: u.MemoryMax, PIDs: u.PIDs, OOMKills: u.OOMKills,
+		})
 	}
 	return m, err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"dispatcherd/control"
 	"dispatcherd/control/commands"
@@ -31,17 +32,21 @@ func (d *Daemon) Reload(ctx context.Context) error {
 // reloader changes the configuration of the parts while they run.
 type reloader struct {
 	service   *service
-	guard     *control.Guard  // nil without a socket
-	postgres  *postgresSource // nil without Postgres
-	announcer Announcer       // nil if nobody wants to know
+	guard     *control.Guard     // nil without a socket
+	postgres  *postgresSource    // nil without Postgres
+	level     *commands.LogLevel // nil if the command line gives one
+	announcer Announcer          // nil if nobody wants to know
 	log       *slog.Logger
 
 	turn       chan struct{} // holds one token; who has taken it owns the field below
 	generation int           // of the workers' spec
+
+	refused atomic.Value // a string: why the last reload has changed nothing; "" if it was well
 }
 
 func newReloader(s *service, log *slog.Logger) *reloader {
 	r := &reloader{service: s, log: log, turn: make(chan struct{}, 1), generation: 1}
+	r.refused.Store("")
 	r.turn <- struct{}{}
 	return r
 }
@@ -62,10 +67,13 @@ func (r *reloader) reload(ctx context.Context) (commands.Reloaded, error) {
 	if err != nil {
 		outcome = "the configuration could not be reloaded, and is as it was"
 		// One line: it may be of many problems.
-		err = fmt.Errorf("nothing is changed: %s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		why := strings.ReplaceAll(err.Error(), "\n", "; ")
+		r.refused.Store(why)
+		err = fmt.Errorf("nothing is changed: %s", why)
 		r.log.Error("the configuration could not be reloaded", "err", err, "event", "configuration-bad")
 		return commands.Reloaded{}, err
 	}
+	r.refused.Store("")
 	r.log.Info("the configuration is reloaded", "changed", changes.Live, "needs_restart", changes.Restart, "workers_replaced", changes.Workers)
 	return commands.Reloaded{Changed: changes.Live, NeedsRestart: changes.Restart, WorkersReplaced: changes.Workers}, nil
 }
@@ -92,9 +100,14 @@ func (r *reloader) change() (config.Changes, error) {
 	if changes.Workers {
 		s.pool.Replace() // after the supervisor knows how the new ones are started
 	}
-	s.pool.Use(is.Pool)
+	s.policy.Use(is.Policy)
+	s.dispatcher.Use(s.policy)
+	s.pool.Use(s.poolConfig(is))
 	s.intake.setChunkTimeout(is.ChunkMessageTimeout)
 	s.scheduler.Use(is.Schedule.Schedule)
+	if r.level != nil {
+		r.level.Configure(is.Log.Threshold())
+	}
 	if r.guard != nil {
 		r.guard.Use(is.Rights)
 	}

@@ -55,6 +55,8 @@ func TestStatusIsALineForAPerson(t *testing.T) {
 			"2 workers, 0 running, 0 queued; no worker could be started: no python"},
 		{condition{pool: workers.Stats{Ready: 2, CrashLoop: true, LastError: "exit code 1"}},
 			"2 workers, 0 running, 0 queued; workers fail: exit code 1"},
+		{condition{pool: workers.Stats{Ready: 2}, refused: "d.toml:2: x: unknown key"},
+			"2 workers, 0 running, 0 queued; not reloaded: d.toml:2: x: unknown key"},
 	} {
 		if got := tt.c.String(); got != tt.want {
 			t.Errorf("the status is %q, want %q", got, tt.want)

@@ -15,6 +15,7 @@ import (
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
+	"dispatcherd/daemon/policy"
 )
 
 // request brings a control request that wants a reply, and returns that.
@@ -182,7 +183,7 @@ func TestDelayedRequestFromInsideThatIsNotTakenIsAnError(t *testing.T) {
 	if err := d.Run(ended); err != nil {
 		t.Fatal(err)
 	}
-	in := newIntake("node", 0, d, slog.New(slog.DiscardHandler))
+	in := newIntake("node", 0, policy.New(policy.Config{}), d, slog.New(slog.DiscardHandler))
 	m, err := message.Parse([]byte(`{"control": "cancel", "delay": 5}`))
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ var _ dispatch.Runner = (*runner)(nil)
 
 // TryRun hands the message to a free worker.
 func (r *runner) TryRun(seq uint64, m *message.Message) (worker int, ok bool) {
-	return r.pool.TryRun(&workers.Task{Seq: seq, UUID: m.UUID, Name: m.Task, Body: m.Body, Timeout: m.Timeout})
+	return r.pool.TryRun(&workers.Task{Seq: seq, UUID: m.UUID, Name: m.Task, Body: m.Body, Timeout: m.Timeout, Limits: m.Restraint})
 }
 
 // Waiting tells the pool how many tasks wait.
@@ -46,8 +46,8 @@ func (r *runner) run(ctx context.Context) error {
 		switch e.Kind {
 		case workers.TaskEnded:
 			r.dispatcher.Finished(dispatch.Ended{
-				Seq: e.Task.Seq, Outcome: dispatch.Outcome(e.Outcome), Detail: e.Detail,
-				Result: e.Result, RunTime: e.RunTime,
+				Seq: e.Task.Seq, Outcome: e.Outcome, Detail: e.Detail,
+				Result: e.Result, RunTime: e.RunTime, Usage: e.Usage, Death: e.Death,
 			})
 		case workers.TaskReturned:
 			r.dispatcher.Returned(e.Task.Seq)

@@ -10,6 +10,7 @@ import (
 	"dispatcherd/control"
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/policy"
 )
 
 // BenchmarkRunning is the command running with ten thousand tasks in the queue, from the
@@ -17,7 +18,7 @@ import (
 func BenchmarkRunning(b *testing.B) {
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	d := dispatch.New(busyRunner{}, log)
-	in := newIntake("node", 0, d, log)
+	in := newIntake("node", 0, policy.New(policy.Config{}), d, log)
 	in.commands = commands.NewTable(d, nil, nil)
 	over := make(chan struct{})
 	go func() { defer close(over); d.Run(b.Context()) }()

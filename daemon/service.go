@@ -11,8 +11,10 @@ import (
 	"dispatcherd/control/commands"
 	"dispatcherd/daemon/config"
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/message"
 	"dispatcherd/daemon/metrics"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/pgnotify"
 	"dispatcherd/workers"
@@ -27,7 +29,9 @@ type service struct {
 	pool       *workers.Pool
 	dispatcher *dispatch.Dispatcher
 	intake     *intake
+	policy     *policy.Policy
 	scheduler  *schedule.Scheduler
+	history    *history.Ring
 	sources    []Source
 	postgres   func() pgnotify.Stats // nil without Postgres
 	level      *commands.LogLevel
@@ -60,6 +64,9 @@ func (s *service) LogLevel() *commands.LogLevel { return s.level }
 
 // Notes are those of the configuration.
 func (s *service) Notes() []string { return s.cfg.Load().Notes }
+
+// History is how the last tasks have ended.
+func (s *service) History() *history.Ring { return s.history }
 
 // Chunks shows the messages that came in parts.
 func (s *service) Chunks() (message.ChunkStats, []message.Partial) { return s.intake.chunks() }
@@ -96,7 +103,7 @@ func (s *service) Supervisor() map[string]any {
 	return map[string]any{
 		"connected": i.Connected, "pid": i.PID, "isolation": i.Isolation, "tree": i.Tree,
 		"restarts": i.Restarts, "fork_server": i.ForkServer, "fork_server_restarts": i.ForkServerRestarts,
-		"last_error": i.LastError,
+		"last_error": i.LastError, "missing": append([]string{}, i.Missing...), "lesser": append([]string{}, i.Lesser...),
 	}
 }
 
@@ -160,10 +167,18 @@ func (s *service) figures() metrics.Sources {
 		Pool: s.pool.Stats, Workers: s.pool.Workers, Postgres: s.postgres, Chunks: s.intake.chunkStats,
 		Tasks:   func() (dispatch.Stats, error) { return within(scrapeBound, s.dispatcher.Stats) },
 		Timings: func() (dispatch.Timings, error) { return within(scrapeBound, s.dispatcher.Timings) },
+		Usage:   s.usage,
 	}
 }
 
-// scrapeBound is how long the dispatcher may take to give its figures.
+// usage has the supervisor measure the workers.
+func (s *service) usage() ([]supervisor.Usage, supervisor.Totals, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeBound)
+	defer cancel()
+	return s.client.Measure(ctx)
+}
+
+// scrapeBound is how long the dispatcher, or the supervisor, may take to give its figures.
 const scrapeBound = time.Second
 
 // within asks for something that may take only so long.

@@ -14,6 +14,7 @@ type condition struct {
 	tasks    dispatch.Stats
 	postgres string // "connected" or "away"; "" when it is not used
 	alone    bool   // there is no supervisor
+	refused  string // why the last reload has changed nothing
 }
 
 // condition asks the parts; ok is false when they do not answer.
@@ -23,6 +24,7 @@ func (s *service) condition() (c condition, ok bool) {
 		return condition{}, false
 	}
 	c = condition{pool: s.pool.Stats(), tasks: tasks, alone: !s.client.Info().Connected}
+	c.refused, _ = s.reloader.refused.Load().(string)
 	if s.postgres != nil {
 		c.postgres = "away"
 		if s.postgres().Connected {
@@ -48,6 +50,9 @@ func (c condition) String() string {
 		text += "; workers fail: " + c.pool.LastError
 	case c.pool.Failures > 0 && c.pool.Ready+c.pool.Busy == 0:
 		text += "; no worker could be started: " + c.pool.LastError
+	}
+	if c.refused != "" {
+		text += "; not reloaded: " + c.refused
 	}
 	return text
 }

@@ -54,7 +54,7 @@ func (l *Listener) waiting(ctx context.Context, active time.Time) (context.Conte
 func (l *Listener) change(ctx context.Context, conn *pgx.Conn, next Config) error {
 	before := l.cfg
 	l.cfg = next
-	if next.Conninfo != before.Conninfo {
+	if !next.sameServer(before) {
 		return errMoved
 	}
 	if slices.Equal(next.Channels, before.Channels) {

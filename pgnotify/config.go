@@ -3,7 +3,9 @@ package pgnotify
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -13,6 +15,10 @@ type Config struct {
 	// What it leaves open comes from the PG* environment, the service file and the password
 	// file, which are read again at each connection. Default: all of it from there.
 	Conninfo string `toml:"conninfo"`
+	// Passfile is the password file: a path, or "credential:NAME" for what the service manager
+	// gives to the service under this name, which may be a password alone as well. It is read
+	// again at each connection. Default: passfile= of Conninfo, else PGPASSFILE, else ~/.pgpass.
+	Passfile string `toml:"passfile"`
 	// Channels are the channels that the listener listens to. Default: none.
 	Channels []string `toml:"channels"`
 	// DefaultPublishChannel takes what is published without a channel. Default: the only
@@ -38,8 +44,11 @@ func (c Config) Validate() error {
 	problem := func(key, format string, args ...any) {
 		problems = append(problems, fmt.Errorf("brokers.pg_notify.%s: %s", key, fmt.Sprintf(format, args...)))
 	}
-	if _, err := parseConninfo(c.Conninfo); err != nil {
-		problem("conninfo", "%v", err)
+	if c.Passfile != "" && keyword(c.Conninfo, "passfile") != "" {
+		problem("passfile", "must be left out where conninfo has a passfile")
+	}
+	if err := c.check(); err != nil {
+		problems = append(problems, err)
 	}
 	for i, channel := range c.Channels {
 		if err := checkChannel(channel); err != nil {
@@ -61,6 +70,22 @@ func (c Config) Validate() error {
 		problem("max_connection_idle", "must be at least 0s (which turns the check off), got %v", c.MaxConnectionIdle)
 	}
 	return errors.Join(problems...)
+}
+
+// check says what is wrong with Conninfo and Passfile. A credential is looked for where there are
+// any: dispatcherctl, and a check of the file by hand, have none.
+func (c Config) check() error {
+	if _, err := c.parse(); err != nil {
+		return err
+	}
+	if name, found := strings.CutPrefix(c.passfile(), credentialPrefix); found && !credentialName.MatchString(name) {
+		return c.credentialError(fmt.Errorf("must be credential:NAME, with the name that the service's LoadCredential= has, got %q", name))
+	}
+	if os.Getenv(credentialDirectory) == "" {
+		return nil
+	}
+	_, err := c.Credential()
+	return err
 }
 
 // PublishChannel returns the channel on which something is published: the one asked for; else the

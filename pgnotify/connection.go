@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
@@ -18,12 +19,17 @@ const checkTimeout = 2 * time.Second
 // invalidPassword is the SQLSTATE of a password that is wrong, or missing.
 const invalidPassword = "28P01"
 
-// connect opens a connection. It parses the settings each time, so that a changed password file or
-// service file is heeded.
+// connect opens a connection. It parses the settings each time, so that a changed password file,
+// credential or service file is heeded.
 func connect(ctx context.Context, cfg Config) (*pgx.Conn, error) {
-	parsed, err := parseConninfo(cfg.Conninfo)
+	parsed, err := cfg.parse()
 	if err != nil {
-		return nil, configError(err)
+		return nil, err
+	}
+	if parsed.Password == "" {
+		if parsed.Password, err = cfg.Credential(); err != nil {
+			return nil, err
+		}
 	}
 	if parsed.ConnectTimeout == 0 {
 		parsed.ConnectTimeout = cfg.ConnectTimeout
@@ -32,13 +38,28 @@ func connect(ctx context.Context, cfg Config) (*pgx.Conn, error) {
 	if err == nil || parsed.Password != "" {
 		return conn, err
 	}
-	if open := openPassfile(cfg.Conninfo); open != "" {
-		return nil, fmt.Errorf("%w; the password file %s is not used: nobody but its owner may read it (0600)", plain(err), open)
-	}
-	if refused := new(pgconn.PgError); errors.As(err, &refused) && refused.Code == invalidPassword {
-		return nil, fmt.Errorf("%w; no password was given: put it into conninfo, a password file or PGPASSWORD", plain(err))
+	if hint := cfg.hint(err); hint != "" {
+		return nil, fmt.Errorf("%w; %s", plain(err), hint)
 	}
 	return nil, err
+}
+
+// hint says why there was no password for a connection that failed.
+func (c Config) hint(err error) string {
+	refused := new(pgconn.PgError)
+	wanted := errors.As(err, &refused) && refused.Code == invalidPassword
+	name, isCredential := strings.CutPrefix(c.passfile(), credentialPrefix)
+	switch open := openPassfile(c.passfile()); {
+	case isCredential && wanted:
+		return "no line of the credential " + name + " is for this host, port, database and user"
+	case isCredential:
+		return ""
+	case open != "":
+		return "the password file " + open + " is not used: nobody but its owner may read it (0600)"
+	case wanted:
+		return "no password was given: put it into conninfo, a password file or PGPASSWORD"
+	}
+	return ""
 }
 
 // listen registers all channels and has the server confirm that.

@@ -1,6 +1,7 @@
 package pgnotify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -8,6 +9,38 @@ import (
 
 	"github.com/jackc/pgx/v5"
 )
+
+// parse reads Conninfo, with Passfile in it. It reads a password file, and no credential.
+func (c Config) parse() (*pgx.ConnConfig, error) {
+	conninfo, err := c.whole()
+	if err != nil {
+		return nil, configError(err)
+	}
+	parsed, err := parseConninfo(conninfo)
+	if err != nil {
+		return nil, configError(err)
+	}
+	return parsed, nil
+}
+
+// whole returns Conninfo with the password file that counts, and none where it is a credential.
+func (c Config) whole() (string, error) {
+	switch {
+	case IsCredential(c.passfile()):
+		return WithKeywords(c.Conninfo, Keyword{"passfile", ""})
+	case c.Passfile != "":
+		return WithKeywords(c.Conninfo, Keyword{"passfile", c.Passfile})
+	}
+	return c.Conninfo, nil
+}
+
+// passfile returns what either setting names; "" if neither does.
+func (c Config) passfile() string { return cmp.Or(c.Passfile, keyword(c.Conninfo, "passfile")) }
+
+// sameServer tells whether a connection that was made with c is one that other wants.
+func (c Config) sameServer(other Config) bool {
+	return c.Conninfo == other.Conninfo && c.Passfile == other.Passfile
+}
 
 // parseConninfo reads what libpq would read, as far as pgx does, and settles the rest: a keyword
 // that pgx does not know would otherwise go to the server as a run-time setting. Its errors are
@@ -17,7 +50,7 @@ func parseConninfo(conninfo string) (*pgx.ConnConfig, error) {
 		return nil, errors.New("must be a URL in which only the host has an @ before it (write %40 for one in a name or a password)")
 	}
 	parsed, err := pgx.ParseConfig(conninfo)
-	if err == nil && openPassfile(conninfo) != "" {
+	if err == nil && openPassfile(keyword(conninfo, "passfile")) != "" {
 		parsed, err = pgx.ParseConfig(withoutPassfile(conninfo))
 	}
 	if err != nil {

@@ -45,8 +45,8 @@ func NewListener(cfg Config, log *slog.Logger) *Listener {
 // away or a lost connection is logged and tried again until ctx ends, which gives nil; only
 // settings that cannot be parsed at the start are an error.
 func (l *Listener) Run(ctx context.Context, handle func(ctx context.Context, n Notification)) error {
-	if _, err := parseConninfo(l.cfg.Conninfo); err != nil {
-		return configError(err)
+	if _, err := l.cfg.parse(); err != nil {
+		return err
 	}
 	var gap outage
 	for gap.wait(ctx, l.sooner) {

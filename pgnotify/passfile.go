@@ -4,14 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // openPassfile returns the password file that would be read, if libpq would not read it because its group or others may;
-// "" means that there is nothing against it, or no such file.
-func openPassfile(conninfo string) string {
-	path := passfile(conninfo)
+// "" means that there is nothing against it, or no such file. named is the one that the settings name, if any.
+func openPassfile(named string) string {
+	path := passfile(named)
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().IsRegular() && info.Mode().Perm()&0o077 == 0 {
 		return ""
@@ -19,12 +17,10 @@ func openPassfile(conninfo string) string {
 	return path
 }
 
-// passfile returns where passwords are looked for: in the file that conninfo names, the environment, or ~/.pgpass.
-func passfile(conninfo string) string {
-	// pgx keeps the keyword for itself; one that it does not know it hands on.
-	const unknown = "dispatcherd_passfile"
-	if parsed, err := pgx.ParseConfig(strings.ReplaceAll(conninfo, "passfile", unknown)); err == nil && parsed.RuntimeParams[unknown] != "" {
-		return parsed.RuntimeParams[unknown]
+// passfile returns where passwords are looked for: in the file that is named, else by the environment, or ~/.pgpass.
+func passfile(named string) string {
+	if named != "" {
+		return named
 	}
 	if path := os.Getenv("PGPASSFILE"); path != "" {
 		return path

@@ -107,7 +107,7 @@ func (p *Publisher) open(ctx context.Context) error {
 		return errors.New("the publisher is closed")
 	}
 	cfg := p.cfg.Load()
-	if p.conn != nil && p.to.Conninfo != cfg.Conninfo {
+	if p.conn != nil && !p.to.sameServer(*cfg) {
 		p.drop()
 	}
 	if p.conn != nil && (time.Since(p.used) >= trustedFor || stirred(p.conn.PgConn().Conn())) {

@@ -48,26 +48,47 @@ func replaced(pairs, keywords []Keyword) []Keyword {
 // WithoutPassword returns conninfo without its passwords; nothing of one that is
 // malformed, in which a password could be anywhere.
 func WithoutPassword(conninfo string) string {
+	return without(conninfo, IsPassword)
+}
+
+// without returns conninfo less the keywords that are to be dropped; nothing of one that is malformed.
+func without(conninfo string, drop func(keyword string) bool) string {
 	if isURL(conninfo) {
 		u, err := url.Parse(conninfo)
 		if err != nil {
 			return ""
 		}
-		if u.User != nil {
+		if u.User != nil && drop("password") {
 			u.User = url.User(u.User.Username())
 		}
 		query, ok := splitQuery(u.RawQuery)
 		if !ok {
 			return ""
 		}
-		u.RawQuery = joinQuery(slices.DeleteFunc(query, func(p Keyword) bool { return IsPassword(p.Name) }))
+		u.RawQuery = joinQuery(slices.DeleteFunc(query, func(p Keyword) bool { return drop(p.Name) }))
 		return u.String()
 	}
 	pairs, ok := splitPairs(conninfo)
 	if !ok {
 		return ""
 	}
-	return joinPairs(slices.DeleteFunc(pairs, func(p Keyword) bool { return IsPassword(p.Name) }))
+	return joinPairs(slices.DeleteFunc(pairs, func(p Keyword) bool { return drop(p.Name) }))
+}
+
+// keyword returns the value of a keyword, the last one as with libpq; "" where there is none, or
+// conninfo is malformed.
+func keyword(conninfo, name string) (value string) {
+	pairs, _ := splitPairs(conninfo)
+	if isURL(conninfo) {
+		_, query, _ := strings.Cut(conninfo, "?")
+		pairs, _ = splitQuery(query)
+	}
+	for _, p := range pairs {
+		if p.Name == name {
+			value = p.Value
+		}
+	}
+	return value
 }
 
 func isURL(conninfo string) bool {

@@ -49,7 +49,7 @@ func TestTaskThatIsTerminatedTakesItsWorkerAlong(t *testing.T) {
 	h := d.hold("task")
 	worker := d.busyWorker()
 	send(t, "the worker", worker, syscall.SIGTERM)
-	h.wantEnd(1, "outcome: died", "killed by SIGTERM")
+	h.wantEnd(1, "outcome: killed", "killed by SIGTERM")
 	if w := d.endedWorkers()[worker]; w["status"] != "error" {
 		t.Errorf("the worker is shown as %v, want an error", w)
 	}

@@ -14,7 +14,7 @@ func TestTaskThatSwallowsItsTimeoutIsKilledAfterTheGrace(t *testing.T) {
 	d := start(t, config(t, "", "max_workers = 1\ncancel_grace = \"500ms\"", withMetrics))
 	path := d.file("deaf")
 	began := time.Now()
-	d.wantOutcome(t, "timed out", "timed out after 300ms"+killedAfter, "app.tasks.deaf", "--arg", quoted(path), "--timeout", "0.3")
+	d.wantOutcome(t, "timed_out", "timed out after 300ms"+killedAfter, "app.tasks.deaf", "--arg", quoted(path), "--timeout", "0.3")
 	if took := time.Since(began); took < 800*time.Millisecond {
 		t.Errorf("it was killed after %v, before its grace was over", took)
 	}
@@ -24,8 +24,8 @@ func TestTaskThatSwallowsItsTimeoutIsKilledAfterTheGrace(t *testing.T) {
 	if line := d.waitLog("worker is killed"); !strings.Contains(line, "task=app.tasks.deaf") || !strings.Contains(line, "did not end in its grace") {
 		t.Errorf("logged %q, want whose worker is killed, and why", line)
 	}
-	if got := d.metrics(); got[metricTimedOut] != 1 || got["dispatcherd_worker_kills_total"] != 1 {
-		t.Errorf("%s is %v, kills are %v, want 1 and 1", metricTimedOut, got[metricTimedOut], got["dispatcherd_worker_kills_total"])
+	if got := d.metrics(); got[metricEnded("timed_out")] != 1 || got["dispatcherd_worker_kills_total"] != 1 {
+		t.Errorf("%s is %v, kills are %v, want 1 and 1", metricEnded("timed_out"), got[metricEnded("timed_out")], got["dispatcherd_worker_kills_total"])
 	}
 }
 
@@ -44,7 +44,7 @@ func TestTaskThatHearsNoDoorbellIsKilledAfterTheGrace(t *testing.T) {
 	d := start(t, config(t, "", "max_workers = 1\ncancel_grace = \"200ms\""))
 	for _, task := range []string{"app.bad.block_doorbell", "app.bad.ignore_doorbell"} {
 		t.Run(task, func(t *testing.T) {
-			d.wantOutcome(t, "timed out", "timed out after 100ms"+killedAfter, task,
+			d.wantOutcome(t, "timed_out", "timed out after 100ms"+killedAfter, task,
 				"--arg", quoted(d.file(task)), "--arg", "60", "--timeout", "0.1")
 		})
 	}
@@ -58,7 +58,7 @@ func TestTaskAfterOneThatBlockedTheDoorbellCanBeCancelled(t *testing.T) {
 			before := d.task("app.tasks.whoami").stdout
 			d.wantOutcome(t, "succeeded", "", task, "--arg", quoted(d.file(task)), "--arg", "0")
 			began := time.Now()
-			d.wantOutcome(t, "timed out", "timed out after 100ms", "app.tasks.nap", "--arg", "60", "--timeout", "0.1")
+			d.wantOutcome(t, "timed_out", "timed out after 100ms", "app.tasks.nap", "--arg", "60", "--timeout", "0.1")
 			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("the cancel took %v: it was not heard", took)
 			}
@@ -92,7 +92,7 @@ func TestStopEndsTasksThatHearNothing(t *testing.T) {
 	}
 	d.stop()
 	for _, c := range append(waiting, deaf.client) {
-		c.wantEnd(1, "outcome: cancelled", "the service is stopping"+killedAfter)
+		c.wantEnd(1, "outcome: abandoned", "the service is stopping"+killedAfter)
 	}
 	deaf.wantLines("began", "swallowed")
 	if got := d.log.count("worker is killed"); got != 3 {

@@ -37,11 +37,16 @@ func TestExamplesOfTheDocumentOfDispatcherctl(t *testing.T) {
 	}
 }
 
-// consoleExample is a command with what it prints, in which "..." stands for anything within a line.
+// consoleExample is a command with what it prints, in which "..." stands for anything within a line, and as the last
+// line for more of them.
 type consoleExample struct{ command, output string }
 
 func (e consoleExample) matches(got string) bool {
-	pattern := strings.ReplaceAll(regexp.QuoteMeta(e.output), `\.\.\.`, `.*`)
+	output, more := strings.CutSuffix(e.output, "\n...\n")
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(output), `\.\.\.`, `.*`)
+	if more {
+		pattern += `\n(?s:.*)`
+	}
 	return regexp.MustCompile(`\A` + strings.ReplaceAll(pattern, " ", " +") + `\z`).MatchString(got)
 }
 

@@ -81,7 +81,7 @@ func TestFilesThatDocumentsNameAreThere(t *testing.T) {
 func sources(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, dir := range []string{"cmd", "control", "daemon", "pgnotify", "workers"} {
+	for _, dir := range []string{"cgroups", "cmd", "control", "daemon", "pgnotify", "workers"} {
 		err := filepath.WalkDir(filepath.Join("..", dir), func(path string, e os.DirEntry, err error) error {
 			if err != nil || e.IsDir() || strings.Contains(path, "test") || !strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, ".py") {
 				return err

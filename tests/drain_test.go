@@ -113,3 +113,55 @@ func TestDrainOverPostgresNeedsNoWait(t *testing.T) {
 		t.Errorf("drain --no-wait ended with %d\n%s%s", a.code, a.stdout, a.stderr)
 	}
 }
+
+func TestDrainShowsABarOnATerminalAndTakesItAway(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		columns    int
+		both, half string
+	}{
+		"wide": {80, "draining, 2 of 2 still run [" + strings.Repeat("-", 30) + "]",
+			"draining, 1 of 2 still run [" + strings.Repeat("#", 15) + strings.Repeat("-", 15) + "]"},
+		"narrow": {20, "draining, 2 of 2 still", "draining, 1 of 2 still"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := start(t, config(t, "", "min_workers = 2\nmax_workers = 2"))
+			one, two := d.hold("one"), d.hold("two")
+			screen := newScreen(t, tt.columns)
+			drain := d.inTerminal(screen, "drain")
+			tt.both, tt.half = tt.both[:min(len(tt.both), tt.columns-1)], tt.half[:min(len(tt.half), tt.columns-1)]
+			waitFor(t, "the bar", func() bool { return strings.HasPrefix(screen.text(), tt.both) })
+			one.letGo()
+			waitFor(t, "half a bar", func() bool { return strings.HasPrefix(screen.text(), tt.half) })
+			if text := screen.text(); strings.Contains(text, "\n") {
+				t.Errorf("the bar is more than a row:\n%s", text)
+			}
+			two.letGo()
+			if a := drain.answer(); a.code != 0 || !strings.Contains(a.stdout, "running: 0") {
+				t.Errorf("drain ended with %d\n%s", a.code, a.stdout)
+			}
+			screen.end()
+			if text := screen.text(); text != "" || !screen.wraps {
+				t.Errorf("the terminal is left with %q, and goes on in the next row: %v", text, screen.wraps)
+			}
+		})
+	}
+}
+
+func TestDrainThatIsOverInTimeSaysSoOnACleanRow(t *testing.T) {
+	t.Parallel()
+	d := start(t, config(t, "", "max_workers = 1"))
+	held := d.hold("held")
+	screen := newScreen(t, 200)
+	drain := d.inTerminal(screen, "drain", "--timeout", "0.2")
+	if a := drain.answer(); a.code != 1 {
+		t.Errorf("drain ended with %d\n%s", a.code, a.stdout)
+	}
+	screen.end()
+	const want = "dispatcherctl: 1 tasks still run after 200ms; nothing new is taken until drain --resume"
+	if text := screen.text(); text != want {
+		t.Errorf("the terminal shows %q, want %q", text, want)
+	}
+	held.letGo()
+}

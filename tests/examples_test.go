@@ -76,6 +76,9 @@ var varying = []struct {
 	{regexp.MustCompile(`[0-9.]+(µs|ms|s) ago`), "TIME ago"},
 	{regexp.MustCompile(`(worker +)[0-9]+`), "${1}N"},
 	{regexp.MustCompile(`worker-[0-9]+`), "worker-N"},
+	{regexp.MustCompile(`(?m)^(CPU time|memory) +[0-9].*$`), "$1 FIGURE"},
+	{regexp.MustCompile(`(?m)^(queue time|PIDs|read|written) +[0-9].*\n`), ""}, // which not every run has
+	{regexp.MustCompile(`  +`), "  "},                                          // the columns are as wide as what is in them
 }
 
 func masked(text string) string {

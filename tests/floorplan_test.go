@@ -36,7 +36,9 @@ var plan = map[string]room{
 	"workers/python": {about: "the Python half, embedded: worker runtime, fork server, library"},
 
 	"control":            {about: "the control socket and its client", imports: []string{"daemon/message"}, doors: []string{"golang.org/x/sys"}},
-	"daemon/dispatch":    {about: "when each task runs: delay, duplicates, queue", imports: []string{"daemon/message"}},
+	"daemon/dispatch":    {about: "when each task runs: delay, duplicates, queue", imports: []string{"daemon/message", "workers"}},
+	"daemon/history":     {about: "how the last tasks have ended", imports: []string{"daemon/dispatch"}},
+	"daemon/policy":      {about: "what each task may use: limits, time, how many at once", imports: []string{"cgroups"}},
 	"daemon/schedule":    {about: "tasks that the daemon produces by itself", imports: []string{"daemon/message"}},
 	"workers/supervisor": {about: "the process that holds the workers", imports: []string{"cgroups", "workers/python"}, doors: []string{"golang.org/x/sys"}},
 
@@ -45,9 +47,9 @@ var plan = map[string]room{
 	"workers/workerstest": {about: "what the pool relies on in a process, as test cases", imports: []string{"workers"}},
 
 	"workers/process":  {about: "one worker: frames, output, end", imports: []string{"workers", "workers/supervisor"}},
-	"control/commands": {about: "what each control command does", imports: []string{"control", "daemon/dispatch", "daemon/message", "workers"}},
+	"control/commands": {about: "what each control command does", imports: []string{"control", "daemon/dispatch", "daemon/history", "daemon/message", "workers"}},
 	"daemon/metrics": {
-		about: "every metric, and their page", imports: []string{"daemon/dispatch", "daemon/message", "workers", "pgnotify"},
+		about: "every metric, and their page", imports: []string{"daemon/dispatch", "daemon/message", "workers", "workers/supervisor", "pgnotify"},
 		doors: []string{"github.com/prometheus/client_golang"},
 	},
 	"daemon/config/original": {
@@ -56,12 +58,12 @@ var plan = map[string]room{
 	},
 	"daemon/config": {
 		about:   "the configuration file",
-		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/metrics", "daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor"},
+		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/history", "daemon/journal", "daemon/metrics", "daemon/policy", "daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor"},
 		doors:   []string{"github.com/BurntSushi/toml"},
 	},
 
 	"daemon": {about: "builds the parts, starts and stops them", imports: []string{
-		"control", "control/commands", "daemon/config", "daemon/dispatch", "daemon/message", "daemon/metrics",
+		"control", "control/commands", "daemon/config", "daemon/dispatch", "daemon/history", "daemon/message", "daemon/metrics", "daemon/policy",
 		"daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor",
 	}},
 

@@ -73,9 +73,18 @@ type client struct {
 // background starts dispatcherctl.
 func (d *daemon) background(args ...string) *client {
 	d.t.Helper()
+	return d.inTerminal(nil, args...)
+}
+
+// inTerminal does the same with a terminal for its standard error.
+func (d *daemon) inTerminal(on *screen, args ...string) *client {
+	d.t.Helper()
 	c := &client{t: d.t, done: make(chan struct{})}
 	c.cmd = exec.Command(filepath.Join(programs, "dispatcherctl"), append([]string{"--socket", d.socket}, args...)...)
 	c.cmd.Stdout, c.cmd.Stderr = &c.stdout, &c.stderr
+	if on != nil {
+		c.cmd.Stderr = on.program
+	}
 	if err := c.cmd.Start(); err != nil {
 		d.t.Fatal(err)
 	}

@@ -87,13 +87,35 @@ func TestJournalHasOneRunAndNothingElseUnderItsUUID(t *testing.T) {
 func TestJournalNamesTheEventOfATaskThatDied(t *testing.T) {
 	t.Parallel()
 	d, record := startWithJournal(t, config(t, "", "max_workers = 1"))
-	if a := d.task("app.bad.signal_itself", "--uuid", "u-died", "--arg", "9"); !strings.Contains(a.stdout, "outcome: died") {
+	if a := d.task("app.bad.signal_itself", "--uuid", "u-died", "--arg", "9"); !strings.Contains(a.stdout, "outcome: killed") {
 		t.Fatalf("the task ended with\n%s%s", a.stdout, a.stderr)
 	}
 	e := record.Wait(journaltest.Entry{"MESSAGE_ID": journal.Events["task-died"]})
-	if e["DISPATCHERD_OUTCOME"] != "died" || e[journal.TaskUUID] != "u-died" || e["PRIORITY"] != "4" ||
+	if e["DISPATCHERD_OUTCOME"] != "killed" || e[journal.TaskUUID] != "u-died" || e["PRIORITY"] != "4" ||
 		!strings.Contains(e["MESSAGE"], "killed by SIGKILL") {
 		t.Errorf("the entry is %v", e)
+	}
+}
+
+func TestJournalHasTheExceptionThatEndsATaskAsOneEntry(t *testing.T) {
+	t.Parallel()
+	d, record := startWithJournal(t, config(t, "", "max_workers = 1"))
+	d.task("app.speech.fail", "--uuid", "u-fails", "--kwarg", `password="s3cret"`)
+	record.Wait(journaltest.Entry{journal.TaskUUID: "u-fails", "DISPATCHERD_OUTCOME": "failed"})
+	got := record.With(journaltest.Entry{journal.TaskUUID: "u-fails", "DISPATCHERD_STREAM": "logging"})
+	if len(got) != 1 {
+		t.Fatalf("the exception is %d entries: %v", len(got), got)
+	}
+	e := got[0]
+	text := e["MESSAGE"]
+	if e["PRIORITY"] != "3" || e["DISPATCHERD_TASK"] != "app.speech.fail" || e["DISPATCHERD_WORKER"] != "0" || e["DISPATCHERD_LOGGER"] != "dispatcherd.worker.task" {
+		t.Errorf("the entry is %v", e)
+	}
+	if !strings.HasPrefix(text, "the task raised ValueError: no\nTraceback (most recent call last):\n") || !strings.HasSuffix(text, "\nValueError: no") {
+		t.Errorf("its message is %q", text)
+	}
+	if printed := record.With(journaltest.Entry{journal.TaskUUID: "u-fails", "DISPATCHERD_STREAM": "stderr"}); len(printed) > 0 {
+		t.Errorf("it is printed as well: %v", printed)
 	}
 }
 

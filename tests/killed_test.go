@@ -67,7 +67,7 @@ func TestKilledSupervisorIsReplacedAndItsTasksAreReported(t *testing.T) {
 	if a := d.ctl("alive"); a.code != 0 {
 		t.Errorf("alive without a supervisor: %s", a.stderr)
 	}
-	c.wantEnd(1, "outcome: died", "the supervisor ended")
+	c.wantEnd(1, "outcome: lost", "the supervisor ended")
 	d.wantWork()
 	t.Logf("the next task had ended %v after the kill", time.Since(began))
 	waitGone(t, "the worker", worker)
@@ -100,7 +100,7 @@ func TestStopRightAfterTheSupervisorWasKilledLeavesNothing(t *testing.T) {
 	h := d.hold("task")
 	send(t, "the supervisor", d.supervisor(), syscall.SIGKILL)
 	d.tell(syscall.SIGTERM)
-	h.wantEnd(1, "outcome: died", "the supervisor ended")
+	h.wantEnd(1, "outcome: lost", "the supervisor ended")
 	d.wantStop()
 }
 
@@ -115,7 +115,7 @@ func TestSupervisorThatIsKilledDuringTheDrainDoesNotHoldItUp(t *testing.T) {
 		t.Error("the task has ended already")
 	}
 	send(t, "the supervisor", supervisor, syscall.SIGKILL)
-	h.wantEnd(1, "outcome: died", "the supervisor ended")
+	h.wantEnd(1, "outcome: lost", "the supervisor ended")
 	d.wantStop()
 	waitGone(t, "the worker", worker)
 }
@@ -153,7 +153,7 @@ func TestKilledBusyWorkerIsReportedWithTheSignal(t *testing.T) {
 	c, child := d.grandchild("task")
 	caged := d.inCgroups()
 	kill(t, "the worker", d.workerPIDs()[0])
-	c.wantEnd(1, "outcome: died", "killed by SIGKILL")
+	c.wantEnd(1, "outcome: killed", "killed by SIGKILL")
 	if caged {
 		waitGone(t, "the grandchild", child)
 	}
@@ -167,7 +167,7 @@ func TestStoppedWorkerIsKilledOnTimeout(t *testing.T) {
 	waitFile(t, h.path, 1)
 	worker := d.workerPIDs()[0]
 	send(t, "the worker", worker, syscall.SIGSTOP)
-	h.wantEnd(1, "outcome: timed out", "killed by SIGKILL")
+	h.wantEnd(1, "outcome: timed_out", "killed by SIGKILL")
 	waitGone(t, "the worker", worker)
 	d.wantWork()
 }

@@ -61,7 +61,7 @@ func TestExamplesOfThePythonDocument(t *testing.T) {
 			t.Log(d.log)
 		}
 	})
-	for task, times := range map[string]int{"shop.tasks.report": 3, "shop.tasks.Import": 1, "shop.tasks.clean_up": 1} {
+	for task, times := range map[string]int{"shop.tasks.report": 4, "shop.tasks.Import": 1, "shop.tasks.clean_up": 2} {
 		ended := regexp.MustCompile(`msg="task ended".* task=` + regexp.QuoteMeta(task) + ` .*outcome=succeeded`)
 		waitFor(t, fmt.Sprintf("%d ends of %s", times, task), func() bool { return len(ended.FindAllString(d.log.String(), -1)) == times })
 	}

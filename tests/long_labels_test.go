@@ -32,7 +32,7 @@ func TestLongLabelsDoNotMakeLongLogLines(t *testing.T) {
 	c.expect(`"worker-0": {`, `"u0-\u00e9\u00e9`) // whole, where it is asked for
 	c.send(`{"control": "cancel", "reply_to": "me", "control_data": {"task": "app.tasks.nap"}}`)
 	c.expect(`"worker-0": {`)
-	d.waitMetric(metricDied, 1)
+	d.waitMetric(metricEnded("exited"), 1)
 	d.waitMetric(metricFailed, 3)
 	for _, want := range []string{"task ended", "task is interrupted", "hello", "replaced by null", "unknown on_duplicate", "not carried out"} {
 		d.waitLog(want)

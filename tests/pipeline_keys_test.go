@@ -201,7 +201,7 @@ func TestTimeoutTrueIsASecondAndWhatIsFalseIsNone(t *testing.T) {
 	d := start(t, config(t, "", ""))
 	c := d.connect()
 	c.replyTo(`{"control": "run", "reply_to": "me", "wait": true, "control_data": {"task": "app.tasks.nap", "args": [60], "timeout": true}}`)
-	c.expect(`"outcome": "timed out"`, `"detail": "timed out after 1s"`)
+	c.expect(`"outcome": "timed_out"`, `"detail": "timed out after 1s"`)
 	for _, timeout := range []string{`null`, `false`, `0`, `0.0`, `""`, `[]`, `{}`} {
 		c.replyTo(fmt.Sprintf(`{"control": "run", "reply_to": "me", "wait": true, "control_data": {"task": "app.tasks.nap", "args": [0.01], "timeout": %s}}`, timeout))
 		c.expect(`"outcome": "succeeded"`)

@@ -17,9 +17,9 @@ func shown(t *testing.T, command string) string {
 	return output
 }
 
-// withoutVarying is a table without what differs each time: numbers of processes, times, widths.
+// withoutVarying is a table without what differs each time: numbers of processes, times, sizes, widths.
 func withoutVarying(table string) string {
-	table = regexp.MustCompile(`\d+(\.\d+)?(µs|ms|s)|worker-\d+ +\d+`).ReplaceAllString(table, "N")
+	table = regexp.MustCompile(`\d+(\.\d+)?(µs|ms|s|K|M|G)\b|worker-\d+ +\d+`).ReplaceAllString(table, "N")
 	return regexp.MustCompile(` +`).ReplaceAllString(table, " ")
 }
 

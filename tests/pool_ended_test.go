@@ -27,7 +27,7 @@ func TestKilledWorkerIsListedAsAnErrorForAWhile(t *testing.T) {
 	worker := d.busyWorker()
 	killed := time.Now()
 	kill(t, "the worker", worker)
-	h.wantEnd(1, "outcome: died", "killed by SIGKILL")
+	h.wantEnd(1, "outcome: killed", "killed by SIGKILL")
 	w := d.endedWorkers()[worker]
 	for key, want := range map[string]any{
 		"status": "error", "exit": "killed by SIGKILL", "current_task": nil, "current_task_uuid": nil,
@@ -57,7 +57,7 @@ func TestEndedWorkerCountsForNothing(t *testing.T) {
 			t.Errorf("running shows %v, want one task and node_id", running)
 		}
 		kill(t, "the worker", d.busyWorker())
-		h.wantEnd(1, "outcome: died")
+		h.wantEnd(1, "outcome: killed")
 		if running := keys(t, d.ask("running")); len(running) != 1 {
 			t.Errorf("running shows %v, want nothing but node_id", running)
 		}

@@ -69,7 +69,7 @@ for n in range(5):
     submit_task(tasks.nap, args=[600], timeout=0.1 * (n + 1), uuid="timed-%d" % n)
 `)
 	for n := range 5 {
-		if line := d.ended(fmt.Sprintf("timed-%d", n)); !strings.Contains(line, `outcome="timed out"`) {
+		if line := d.ended(fmt.Sprintf("timed-%d", n)); !strings.Contains(line, `outcome=timed_out`) {
 			t.Errorf("a task with a timeout ended so: %s", line)
 		}
 	}

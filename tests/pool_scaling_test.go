@@ -48,7 +48,7 @@ func TestStopWithoutShutdownGraceCancelsAtOnce(t *testing.T) {
 	began := time.Now()
 	d.tell(syscall.SIGTERM)
 	for _, h := range all {
-		h.wantEnd(1, "outcome: cancelled", "the service is stopping")
+		h.wantEnd(1, "outcome: abandoned", "the service is stopping")
 		h.wantLines("began")
 	}
 	queued.wantEnd(1, "outcome: abandoned")
@@ -67,7 +67,7 @@ func TestTasksThatKillTheirWorkersAreNoCrashLoop(t *testing.T) {
 			t.Fatal(a.stderr)
 		}
 	}
-	waitFor(t, "the end of all tasks", func() bool { return d.figure("tasks", "ended", "died") == tasks })
+	waitFor(t, "the end of all tasks", func() bool { return d.figure("tasks", "ended", "exited") == tasks })
 	d.wantWork()
 	d.waitCounters(1, tasks)
 	pool, _ := d.ask("status")["pool"].(map[string]any)

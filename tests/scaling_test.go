@@ -94,7 +94,7 @@ func TestMaxWorkersIsNeverExceeded(t *testing.T) {
 			t.Fatalf("there are %d workers at once: %v", len(now), now)
 		}
 		ended := d.ask("status")["tasks"].(map[string]any)["ended"].(map[string]any)
-		return ended["died"] == float64(tasks/3) && ended["succeeded"] == float64(tasks-tasks/3+len(first))
+		return ended["exited"] == float64(tasks/3) && ended["succeeded"] == float64(tasks-tasks/3+len(first))
 	})
 }
 

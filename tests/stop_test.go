@@ -108,7 +108,7 @@ func TestTaskThatOutlivesTheShutdownGraceIsCancelled(t *testing.T) {
 	d := start(t, config(t, "", "shutdown_grace = \"200ms\"\ncancel_grace = \"10m\""))
 	h := d.hold("long")
 	d.tell(syscall.SIGTERM)
-	h.wantEnd(1, "outcome: cancelled", "the service is stopping")
+	h.wantEnd(1, "outcome: abandoned", "the service is stopping")
 	d.wantStop()
 	h.wantLines("began")
 }
@@ -119,7 +119,7 @@ func TestTaskThatIgnoresTheStopIsKilledAfterItsCancelGrace(t *testing.T) {
 	h := d.deafen("deaf")
 	worker := d.workerPIDs()[0]
 	d.tell(syscall.SIGTERM)
-	h.wantEnd(1, "outcome: cancelled", "the service is stopping", "killed by SIGKILL")
+	h.wantEnd(1, "outcome: abandoned", "the service is stopping", "killed by SIGKILL")
 	d.wantStop()
 	h.wantLines("began", "swallowed")
 	if living(worker) {
@@ -137,13 +137,13 @@ func TestSecondSignalCancelsAtOnceAndTheThirdKills(t *testing.T) {
 		t.Error("the first signal has ended a task")
 	}
 	d.hurry(syscall.SIGINT)
-	obeys.wantEnd(1, "outcome: cancelled")
+	obeys.wantEnd(1, "outcome: abandoned")
 	waitFile(t, ignores.path, 2)
 	if !ignores.waits() {
 		t.Error("the second signal has killed a task")
 	}
 	d.hurry(syscall.SIGTERM)
-	ignores.wantEnd(1, "outcome: cancelled", "killed by SIGKILL")
+	ignores.wantEnd(1, "outcome: abandoned", "killed by SIGKILL")
 	d.wantStop()
 	ignores.wantLines("began", "swallowed")
 }

@@ -72,6 +72,19 @@ func TestStatusFollowsPostgres(t *testing.T) {
 	h.wantEnd(0, "outcome: succeeded")
 }
 
+func TestStatusSaysThatAReloadHasFailedUntilOneIsWell(t *testing.T) {
+	t.Parallel()
+	toml := config(t, "", "min_workers = 1")
+	d, m := managed(t, toml)
+	m.wait("READY=1")
+	d.rewrite(strings.Replace(toml, "min_workers", "min_worker", 1))
+	d.reload()
+	m.wait("STATUS=1 worker, 0 running, 0 queued; not reloaded: dispatcherd.toml:10: pool.min_worker: unknown key")
+	d.rewrite(toml)
+	d.wantReload(`"changed": []`)
+	m.waitStatus("1 worker, 0 running, 0 queued")
+}
+
 func TestPostgresThatIsAwayHoldsReadyUpForTenSecondsAtMost(t *testing.T) {
 	t.Parallel()
 	nowhere := "[brokers.pg_notify]\nconninfo = \"host=127.0.0.1 port=1 dbname=x\"\nchannels = [\"x\"]"

@@ -213,7 +213,7 @@ func TestTaskOfTheEarlierDaemonCanBeCancelledAndTimesOut(t *testing.T) {
 		t.Errorf("cancel: %s", a.stderr)
 	}
 	h.waitLog("uuid=cancelled task=app.tasks.hold outcome=cancelled")
-	h.waitLog(`uuid=late task=app.tasks.hold outcome="timed out"`)
+	h.waitLog(`uuid=late task=app.tasks.hold outcome=timed_out`)
 }
 
 func TestStopDrainsTheTasksOfAnEarlierDaemonToo(t *testing.T) {
@@ -230,7 +230,7 @@ func TestStopDrainsTheTasksOfAnEarlierDaemonToo(t *testing.T) {
 	if code := h.daemon.wait(); code != 0 {
 		t.Errorf("exit code %d, want 0", code)
 	}
-	h.keeper.manager.waitStatus("0 workers; no daemon")
+	h.keeper.manager.waitStatus("0 workers; no daemon; no control groups")
 }
 
 func TestWorkerThatDiesWithoutADaemonIsLoggedByItsTask(t *testing.T) {
@@ -262,6 +262,22 @@ func TestTaskThatEndsWithoutADaemonIsLoggedByTheNextOne(t *testing.T) {
 	h.begin()
 	h.waitLog("uuid=task task=app.tasks.hold outcome=succeeded")
 	h.wantWork()
+}
+
+func TestRequestThatTheKilledDaemonHadNotReadIsAnsweredByTheNextOne(t *testing.T) {
+	t.Parallel()
+	h := newHost(t, "", "max_workers = 1")
+	path, gate := h.file("asked"), h.file("gate")
+	h.ctl("run", "app.tasks.ask_at", "--uuid", "asks", "--arg", quoted(path), "--arg", quoted(gate))
+	waitFile(t, path, 1)
+	h.tell(syscall.SIGSTOP) // it reads no more
+	write(t, gate, "", 0o600)
+	waitFile(t, path, 2)
+	h.crash()
+	if said := waitFile(t, path, 3); said[2] != "{}" {
+		t.Errorf("the task was answered %s", said[2])
+	}
+	h.waitLog("uuid=asks task=app.tasks.ask_at outcome=succeeded")
 }
 
 func TestClientsWaitThroughARestart(t *testing.T) {

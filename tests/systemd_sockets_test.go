@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bufio"
+	"context"
 	"net"
 	"net/http"
 	"os"
@@ -54,16 +55,23 @@ func TestPassedControlSocketIsTakenOverAndNeverRemoved(t *testing.T) {
 
 func TestPassedMetricsSocketIsServed(t *testing.T) {
 	t.Parallel()
-	for name, section := range map[string]string{"with the section": "[metrics]\nlisten = \"127.0.0.1:1\"", "without": ""} {
+	for name, tt := range map[string]struct{ section, network, address string }{
+		"with the section": {"[metrics]\nlisten = \"127.0.0.1:1\"", "tcp", "127.0.0.1:0"},
+		"without":          {"", "tcp", "127.0.0.1:0"},
+		"a unix socket":    {"", "unix", "metrics.sock"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := prepare(t, config(t, "", "", section))
-			l, err := net.Listen("tcp", "127.0.0.1:0")
+			d := prepare(t, config(t, "", "", tt.section))
+			if tt.network == "unix" {
+				tt.address = d.file(tt.address)
+			}
+			l, err := net.Listen(tt.network, tt.address)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			unit, err := l.(*net.TCPListener).File()
+			unit, err := l.(interface{ File() (*os.File, error) }).File()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +79,11 @@ func TestPassedMetricsSocketIsServed(t *testing.T) {
 			d.run(d.pass([]string{"metrics"}, unit)...)
 			t.Cleanup(func() { d.stop(); d.leftNothing() })
 			d.waitLog("dispatcherd is running")
-			answer, err := http.Get("http://" + l.Addr().String() + "/metrics")
+			dial := func(context.Context, string, string) (net.Conn, error) {
+				return net.Dial(tt.network, l.Addr().String())
+			}
+			client := &http.Client{Transport: &http.Transport{DialContext: dial}}
+			answer, err := client.Get("http://host/metrics")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,6 +112,21 @@ func TestListenFDSThatLiesIsOneLine(t *testing.T) {
 			}
 			return f
 		}, "descriptor 3 is not one that listens"},
+		"one that is closed": {[]string{"LISTEN_FDS=2", "LISTEN_FDNAMES=control:metrics"}, func(t *testing.T, dir string) *os.File {
+			return opened(t, "unix", dir+"/x.sock")
+		}, "LISTEN_FDS says that 2 sockets were passed, but descriptor 4 is not one that listens"},
+		"one that does not listen": {[]string{"LISTEN_FDS=1", "LISTEN_FDNAMES=control"}, func(t *testing.T, _ string) *os.File {
+			fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := os.NewFile(uintptr(fd), "socket")
+			t.Cleanup(func() { file.Close() })
+			return file
+		}, "descriptor 3 is not one that listens"},
+		"no names": {[]string{"LISTEN_FDS=1"}, func(t *testing.T, dir string) *os.File {
+			return opened(t, "unix", dir+"/x.sock")
+		}, `a socket with the name "LISTEN_FD_3"; FileDescriptorName= must be control or metrics`},
 		"unknown name": {[]string{"LISTEN_FDS=1", "LISTEN_FDNAMES=d.socket"}, func(t *testing.T, dir string) *os.File {
 			return opened(t, "unix", dir+"/x.sock")
 		}, `a socket with the name "d.socket"; FileDescriptorName= must be control or metrics`},

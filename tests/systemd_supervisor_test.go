@@ -66,9 +66,10 @@ func TestSupervisorOfItsOwnSaysHowItIs(t *testing.T) {
 	d.run()
 	d.waitLog("dispatcherd is running")
 	d.waitIdle(2)
-	k.manager.waitStatus("2 workers; daemon: process " + strconv.Itoa(d.pid()))
+	// Nothing is delegated to it here, and it says so once a daemon wants workers.
+	k.manager.waitStatus("2 workers; daemon: process " + strconv.Itoa(d.pid()) + "; no control groups")
 	d.stop()
-	k.manager.waitStatus("0 workers; no daemon")
+	k.manager.waitStatus("0 workers; no daemon; no control groups")
 	d.leftNothingBut(t, k)
 	k.stop()
 	k.manager.wait("STOPPING=1")
@@ -110,7 +111,7 @@ func TestSupervisorThatIsKilledTakesItsTasksAlongAndTheNextOneServes(t *testing.
 	h := d.hold("task")
 	worker := d.busyWorker()
 	kill(t, "the supervisor", k.pid())
-	h.wantEnd(1, "outcome: died", "the supervisor ended")
+	h.wantEnd(1, "outcome: lost", "the supervisor ended")
 	k.begin(d)
 	d.wantWork()
 	waitGone(t, "the worker", worker)
@@ -199,6 +200,28 @@ func TestRuntimeIsInstalledWhereTasksCannotWrite(t *testing.T) {
 	if err != nil || !strings.Contains(string(status), "Uid:\t65534") {
 		t.Errorf("the worker is not the tasks' user's: %s, %v", status, err)
 	}
+}
+
+func TestSecondDaemonOnASupervisorEndsAndHarmsNothing(t *testing.T) {
+	t.Parallel()
+	first, k := kept(t, "", "max_workers = 2")
+	h := first.hold("task")
+	second := prepare(t, strings.Replace(config(t, "", "", ownSupervisor), "supervisor.sock", first.file("supervisor.sock"), 1))
+	m, notify := second.manage()
+	second.run(notify)
+	if code := second.wait(); code != 69 {
+		t.Errorf("the second ended with code %d, want 69; the log:\n%s", code, second.log)
+	}
+	const want = "another instance uses the supervisor at "
+	m.wait("STATUS=supervisor: " + want)
+	if n := second.log.count("dispatcherd: supervisor: " + want); n != 1 {
+		t.Errorf("that is said %d times at the end:\n%s", n, second.log)
+	}
+	k.waitLog("connection refused")
+	h.letGo()
+	h.wantEnd(0, "outcome: succeeded")
+	first.wantWork()
+	second.leftNothing()
 }
 
 func TestRuntimeThatTasksCouldChangeIsNamed(t *testing.T) {

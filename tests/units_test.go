@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,6 +51,34 @@ func TestInstancesAreTheUnits(t *testing.T) {
 		if got := unitSettings(t, template); !slices.Equal(got, want) {
 			t.Errorf("%s is\n%s\nwant %s with other names:\n%s", template, strings.Join(got, "\n"), unit, strings.Join(want, "\n"))
 		}
+	}
+}
+
+// TestReloadAsksAtTheSocketOfItsUnit: dispatcherctl would look for it in the configuration,
+// which may be bad just then.
+func TestReloadAsksAtTheSocketOfItsUnit(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"dispatcherd", "dispatcherd@"} {
+		for _, line := range unitSettings(t, name+".socket") {
+			path, found := strings.CutPrefix(line, "ListenStream=")
+			reload := "ExecReload=/usr/bin/dispatcherctl --socket " + path + " reload"
+			if found && !slices.Contains(unitSettings(t, name+".service"), reload) {
+				t.Errorf("%s.service has no line %s", name, reload)
+			}
+		}
+	}
+}
+
+// TestTheDropInForNewerSystemdNamesTheSupervisorsOwnGroup: in any other one the supervisor
+// would make its tree below itself, where it has no controllers.
+func TestTheDropInForNewerSystemdNamesTheSupervisorsOwnGroup(t *testing.T) {
+	t.Parallel()
+	own := regexp.MustCompile(`(?m)^const ownLeaf = "(\w+)"$`).FindStringSubmatch(readDocument(t, "cgroups/tree.go"))
+	if own == nil {
+		t.Fatal("cgroups/tree.go does not name the group")
+	}
+	if got, want := unitSettings(t, "systemd-254.conf"), []string{"[Service]", "DelegateSubgroup=" + own[1]}; !slices.Equal(got, want) {
+		t.Errorf("systemd-254.conf is %q, want %q", got, want)
 	}
 }
 

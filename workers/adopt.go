@@ -50,6 +50,7 @@ func (p *Pool) adoptLocked(i Inherited, now time.Time) action {
 		w.assign(i.Task, i.Began)
 		w.sent, w.asked = true, true
 		p.busy++
+		p.watchOutLocked()
 		do = append(do, p.armLocked(w, now)...)
 		do = append(do, func() {
 			if err := i.Process.Stop(); err != nil {
@@ -65,7 +66,7 @@ func (p *Pool) adoptLocked(i Inherited, now time.Time) action {
 // the daemon that was told was killed before it could pass that on.
 func (w *worker) untold(now time.Time) Event {
 	return Event{
-		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: Died, RunTime: now.Sub(w.started),
+		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: Lost, RunTime: now.Sub(w.started),
 		Detail: "how it ended is not known: the daemon before this one was killed as it heard of it",
 	}
 }

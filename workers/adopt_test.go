@@ -84,7 +84,7 @@ func TestAdoptedTaskTimesOutWhenItWouldHave(t *testing.T) {
 		b.proc(0).done(1, workers.Cancelled)
 		b.proc(0).exit("exit code 0", true)
 		b.settle()
-		b.wantTold("task 1 timed out: timed out after 1m30s")
+		b.wantTold("task 1 timed_out: timed out after 1m30s")
 	})
 }
 
@@ -92,7 +92,7 @@ func TestAdoptedWorkerThatLeavesWithoutAWordHasEndedItsTask(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, pool(0, 1), habits{})
 		b.inherit(b.left(0, &workers.Task{Seq: 1}, habits{})) // it is idle in truth: the stop is followed
-		b.wantTold("task 1 died: how it ended is not known: the daemon before this one was killed as it heard of it")
+		b.wantTold("task 1 lost: how it ended is not known: the daemon before this one was killed as it heard of it")
 		b.wantStates()
 	})
 }

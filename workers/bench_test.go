@@ -202,6 +202,20 @@ func inWords(e workers.Event) string {
 	}
 }
 
+// end is the end of a task that was told since the last call of told.
+func (b *bench) end(seq uint64) workers.Event {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, e := range b.fresh {
+		if e.Kind == workers.TaskEnded && e.Task.Seq == seq {
+			return e
+		}
+	}
+	b.t.Fatalf("the end of task %d was not told", seq)
+	return workers.Event{}
+}
+
 // states lists the workers as "id state".
 func (b *bench) states() []string {
 	var states []string

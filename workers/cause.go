@@ -19,7 +19,9 @@ func (c cause) verdict() Outcome {
 	case expired:
 		return TimedOut
 	case broke:
-		return Died
+		return Killed
+	case shutdown:
+		return Abandoned
 	default:
 		return Cancelled
 	}

@@ -10,8 +10,8 @@ import (
 type Config struct {
 	// MinWorkers is how many workers are kept when there is nothing to do. Default 1.
 	MinWorkers int `toml:"min_workers"`
-	// MaxWorkers is how many workers there may be at once. Default: the CPUs
-	// that this process may use, at least MinWorkers.
+	// MaxWorkers is how many workers there may be at once. Default: what the workers'
+	// unit has room for, at least MinWorkers; see WithCPUs.
 	MaxWorkers int `toml:"max_workers"`
 	// ScaledownWait is how long a worker must have been more than was needed
 	// before it is stopped. Default 15s.

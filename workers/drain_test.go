@@ -70,7 +70,7 @@ func TestDrainCancelsAfterItsGraceAndThenKills(t *testing.T) {
 		b.pass(30 * time.Second)
 		b.wantHeard(0, "task 1", "cancel 1")
 		b.pass(10 * time.Second)
-		b.wantTold("task 1 cancelled: the service is stopping; killed by SIGKILL")
+		b.wantTold("task 1 abandoned: the service is stopping; killed by SIGKILL")
 		b.wantEnded(true)
 	})
 }
@@ -88,7 +88,7 @@ func TestDrainWithoutGraceCancelsAtOnce(t *testing.T) {
 		b.wantHeard(1, "stop")
 		p.done(1, workers.Cancelled)
 		b.settle()
-		b.wantTold("task 1 cancelled: the service is stopping")
+		b.wantTold("task 1 abandoned: the service is stopping")
 		b.wantEnded(true)
 	})
 }
@@ -103,7 +103,7 @@ func TestDrainKeepsTheCauseOfATaskThatTimedOut(t *testing.T) {
 		p.done(1, workers.Cancelled)
 		b.settle()
 		b.wantHeard(0, "task 1", "cancel 1", "stop")
-		b.wantTold("task 1 timed out: timed out after 25s")
+		b.wantTold("task 1 timed_out: timed out after 25s")
 	})
 }
 
@@ -219,7 +219,7 @@ func TestSecondHurryKills(t *testing.T) {
 		b.pool.Hurry()
 		b.pool.Hurry()
 		b.settle()
-		b.wantTold("task 1 cancelled: the service is stopping; killed by SIGKILL")
+		b.wantTold("task 1 abandoned: the service is stopping; killed by SIGKILL")
 		b.wantHeard(1, "stop", "kill")
 		b.wantEnded(true)
 	})

@@ -21,7 +21,7 @@ func TestTimeoutInterruptsAndThenKills(t *testing.T) {
 		b.wantTold()
 		b.pass(1)
 		b.wantHeard(0, "task 1", "cancel 1", "kill")
-		b.wantTold("task 1 timed out: timed out after 3s; killed by SIGKILL", "worker 1 free")
+		b.wantTold("task 1 timed_out: timed out after 3s; killed by SIGKILL", "worker 1 free")
 	})
 }
 
@@ -45,7 +45,7 @@ func TestTaskThatEndsInItsGraceKeepsItsWorker(t *testing.T) {
 		b.pass(3 * time.Second)
 		p.say(workers.Report{Kind: workers.Done, Seq: 1, Outcome: workers.Failed, Error: "OSError: interrupted"})
 		b.pass(time.Hour)
-		b.wantTold("task 1 timed out: timed out after 3s; OSError: interrupted")
+		b.wantTold("task 1 timed_out: timed out after 3s; OSError: interrupted")
 		b.wantHeard(0, "task 1", "cancel 1")
 		b.wantStates("0 ready")
 	})
@@ -82,7 +82,7 @@ func TestEachTaskHasItsOwnTimeout(t *testing.T) {
 		b.start(2, 10*time.Second)
 		b.start(3, 20*time.Second)
 		b.told()
-		for _, want := range []string{"task 2 timed out", "task 3 timed out", "task 1 timed out"} {
+		for _, want := range []string{"task 2 timed_out", "task 3 timed_out", "task 1 timed_out"} {
 			b.pass(10 * time.Second)
 			for _, w := range b.pool.Workers() {
 				if w.Interrupted {
@@ -107,7 +107,7 @@ func TestCancelAfterTheTimeoutChangesNothing(t *testing.T) {
 		b.pool.Cancel(1)
 		b.pass(5 * time.Second)
 		b.wantHeard(0, "task 1", "cancel 1", "kill")
-		b.wantTold("task 1 timed out: timed out after 3s; killed by SIGKILL", "worker 1 free")
+		b.wantTold("task 1 timed_out: timed out after 3s; killed by SIGKILL", "worker 1 free")
 	})
 }
 
@@ -287,7 +287,7 @@ func TestWorkerThatBreaksTheProtocolIsKilledWithItsTask(t *testing.T) {
 				b.start(1, time.Hour).say(tt.say)
 				b.settle()
 				b.wantHeard(0, "task 1", "kill")
-				b.wantTold("task 1 died: its worker broke the protocol; killed by SIGKILL", "worker 1 free")
+				b.wantTold("task 1 killed: its worker broke the protocol; killed by SIGKILL", "worker 1 free")
 			})
 		})
 	}

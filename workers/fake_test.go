@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"syscall"
 	"testing/synctest"
 	"time"
 
@@ -139,12 +140,13 @@ type fakeProcess struct {
 	reports  chan workers.Report
 	closed   chan struct{}
 
-	mu     sync.Mutex // guards everything below
-	habits habits
-	onSend func() // called in the middle of Send, before it returns
-	ended  bool   // nothing more is said
-	record []string
-	rings  int
+	mu      sync.Mutex // guards everything below
+	habits  habits
+	onSend  func() // called in the middle of Send, before it returns
+	ended   bool   // nothing more is said
+	record  []string
+	rings   int
+	watched int
 }
 
 var _ workers.Process = (*fakeProcess)(nil)
@@ -184,6 +186,20 @@ func (p *fakeProcess) Ring() error {
 	return nil
 }
 
+func (p *fakeProcess) Watch() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.watched++
+	return nil
+}
+
+// watches is how often the process was told that its task has been running for a while.
+func (p *fakeProcess) watches() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.watched
+}
+
 // rung is how often the signal was repeated.
 func (p *fakeProcess) rung() int {
 	p.mu.Lock()
@@ -216,7 +232,7 @@ func (p *fakeProcess) Receive() workers.Report {
 	select {
 	case r = <-p.reports:
 	case <-p.closed:
-		r = workers.Report{Kind: workers.Exited, Exit: "unknown"}
+		r = workers.Report{Kind: workers.Exited, Exit: "unknown", Death: workers.Death{Unknown: true}}
 	}
 	if r.Kind == workers.Exited {
 		p.launcher.gone()
@@ -265,7 +281,17 @@ func (p *fakeProcess) done(seq uint64, o workers.Outcome) {
 }
 
 func (p *fakeProcess) exit(how string, clean bool) {
-	p.say(workers.Report{Kind: workers.Exited, Exit: how, Clean: clean})
+	p.say(workers.Report{Kind: workers.Exited, Exit: how, Death: deaths[how], Clean: clean})
+}
+
+// deaths are the ends of fake processes, by their words.
+var deaths = map[string]workers.Death{
+	"exit code 0":                      {},
+	"exit code 1":                      {Code: 1},
+	"killed by SIGKILL":                {Signal: syscall.SIGKILL},
+	"killed by SIGKILL: out of memory": {Signal: syscall.SIGKILL, OOM: true},
+	"killed by SIGSEGV":                {Signal: syscall.SIGSEGV},
+	"the supervisor ended":             {Unknown: true},
 }
 
 // say reports r, unless the process has ended.

@@ -32,6 +32,7 @@ func (p *Pool) take(t *Task) (*worker, Process) {
 	p.idle = p.idle[1:]
 	w.assign(t, time.Now())
 	p.busy++
+	p.watchOutLocked()
 	// Until Waiting says how many are left, t must not count as waiting and as
 	// running, or a worker too many is started for it.
 	p.waiting = max(p.waiting-1, 0)

@@ -38,8 +38,11 @@ func (i Info) Status() string {
 
 // Counts only ever grow.
 type Counts struct {
-	Started, FailedStarts, Retired, Killed       int
-	Succeeded, Failed, Cancelled, TimedOut, Died int
+	Started, FailedStarts, Retired, Killed int
+	Succeeded, Failed, Cancelled, TimedOut int
+	// Abandoned are tasks that ended because the service stops, Died those whose worker
+	// ended under them for no such reason: oom_killed, killed, exited, crashed, lost.
+	Abandoned, Died int
 }
 
 func (c *Counts) add(o Outcome) {
@@ -52,13 +55,18 @@ func (c *Counts) add(o Outcome) {
 		c.Cancelled++
 	case TimedOut:
 		c.TimedOut++
-	case Died:
+	case Abandoned:
+		c.Abandoned++
+	case OOMKilled, Killed, Quit, Crashed, Lost:
 		c.Died++
 	}
 }
 
 // Finished is the number of tasks that ran to an end of their own.
 func (c Counts) Finished() int { return c.Succeeded + c.Failed }
+
+// Unfinished is the number of those that did not.
+func (c Counts) Unfinished() int { return c.Cancelled + c.TimedOut + c.Abandoned + c.Died }
 
 // Stats is the pool at a glance.
 type Stats struct {

@@ -233,7 +233,7 @@ func (p *Pool) exited(w *worker, r Report) {
 		do = p.crashedLocked(w, exit, now)
 	}
 	if state == Busy {
-		e = w.died(r.Exit, now)
+		e = w.died(r, now)
 		p.unassignLocked(w, now)
 		p.counts.add(e.Outcome)
 	}

@@ -34,6 +34,8 @@ type Pool struct {
 	backoff   backoff
 	tidy      time.Time // when to look for surplus and aged workers; zero: not before a change
 	awake     time.Time // when Run looks again by itself
+	watch     time.Time // when to look for tasks that have been running for a while; zero: while nothing runs
+	handedOut bool      // a task was, since that was last done
 	draining  bool
 	waits     bool // for Adopt, before it starts workers
 	lettingGo bool // the end of Run leaves the workers as they are
@@ -97,7 +99,7 @@ func (p *Pool) Run(ctx context.Context) error {
 func (p *Pool) tick(starts context.Context) (alive int, next time.Time) {
 	now := time.Now()
 	p.mu.Lock()
-	do := p.expireLocked(now)
+	do := append(p.expireLocked(now), p.watchLocked(now)...)
 	if p.draining {
 		do = append(do, p.endTasksLocked(now)...)
 	} else {
@@ -122,6 +124,7 @@ func (p *Pool) nextLocked(now, forget time.Time) time.Time {
 		}
 	}
 	sooner(forget)
+	sooner(p.watch)
 	if due, ok := p.due.next(); ok {
 		sooner(due)
 	}

@@ -193,7 +193,7 @@ func TestTaskWhoseWorkerDiesWhileItIsSentEndsOnce(t *testing.T) {
 		})
 		b.start(1, time.Second)
 		b.pass(time.Minute)
-		b.wantTold("task 1 died: exit code 1", "worker 1 free")
+		b.wantTold("task 1 exited: exit code 1", "worker 1 free")
 	})
 }
 

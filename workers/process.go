@@ -25,6 +25,9 @@ type Process interface {
 	// Ring repeats the signal of a Cancel. A signal that arrives just before a
 	// blocking system call does not interrupt it, and the task sleeps on.
 	Ring() error
+	// Watch says that the running task has been running for a while: from now on its memory
+	// and its processes are to be looked at. It is told once for each such task.
+	Watch() error
 	// Stop asks the process to leave as soon as it has nothing to do.
 	Stop() error
 	// Kill ends the process and everything that it started.
@@ -73,7 +76,11 @@ type Report struct {
 	// Of Leaving: why, in words.
 	Reason string
 
-	// Of Exited: how the process ended, in words, and whether that was in order.
+	// Of Done and Exited: what the task has cost; zero without a task.
+	Usage Usage
+
+	// Of Exited: how the process ended, also in words, and whether that was in order.
+	Death Death
 	Exit  string
 	Clean bool
 }

@@ -153,7 +153,7 @@ func TestWorkerThatDiesOfItsTaskIsReplacedAtOnce(t *testing.T) {
 		p.exit("killed by SIGSEGV", false)
 		b.settle()
 		b.wantStates("1 ready")
-		b.wantTold("task 1 died: killed by SIGSEGV", "worker 1 free")
+		b.wantTold("task 1 crashed: killed by SIGSEGV", "worker 1 free")
 	})
 }
 
@@ -163,7 +163,7 @@ func TestExitInOrderUnderATaskIsADeath(t *testing.T) {
 		b.told()
 		b.start(1, 0).exit("exit code 0", true)
 		b.settle()
-		b.wantTold("task 1 died: exit code 0", "worker 1 free")
+		b.wantTold("task 1 exited: exit code 0", "worker 1 free")
 		if !strings.Contains(b.log.String(), "level=WARN") {
 			t.Errorf("no warning was logged:\n%s", b.log)
 		}
@@ -182,7 +182,7 @@ func TestWorkersThatAreLostAllAtOnceComeBackAtOnce(t *testing.T) {
 		}
 		b.settle()
 		b.wantStates("4 ready", "5 ready", "6 ready", "7 ready")
-		b.wantTold("task 1 died: the supervisor ended", "task 2 died: the supervisor ended",
+		b.wantTold("task 1 lost: the supervisor ended", "task 2 lost: the supervisor ended",
 			"worker 4 free", "worker 5 free", "worker 6 free", "worker 7 free")
 	})
 }

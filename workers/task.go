@@ -12,19 +12,10 @@ type Task struct {
 	Body []byte
 	// Timeout is how long the task may run before it is interrupted; 0 is for ever.
 	Timeout time.Duration
+	// Limits are the limits on its resources, as text that the pool does not look into;
+	// "" are those of every worker.
+	Limits string
 }
-
-// Outcome says how a task that a worker was given has ended.
-type Outcome string
-
-// The ways in which a task ends.
-const (
-	Succeeded Outcome = "succeeded"
-	Failed    Outcome = "failed"
-	Cancelled Outcome = "cancelled"
-	TimedOut  Outcome = "timed out"
-	Died      Outcome = "died"
-)
 
 // EventKind says what an Event is about.
 type EventKind int
@@ -49,9 +40,11 @@ type Event struct {
 
 	// Of a TaskEnded.
 	Outcome Outcome
-	Detail  string // one line: the error, or how the process ended; "" when it succeeded
+	Detail  string // one line: the error, how the process ended, what ran out of memory; "" when there is nothing to say
 	Result  []byte // JSON text; nil is null
 	RunTime time.Duration
+	Usage   Usage
+	Death   *Death // of the worker's process, by which the task ended; nil when it did not
 
 	// Of a ControlRequest.
 	Request uint64

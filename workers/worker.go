@@ -1,6 +1,13 @@
 package workers
 
-import "time"
+import (
+	"cmp"
+	"fmt"
+	"time"
+)
+
+// ourselves is who has killed a process, if the pool has.
+const ourselves = "the daemon"
 
 // worker is one worker of the pool. All fields but id are guarded by Pool.mu.
 type worker struct {
@@ -13,6 +20,7 @@ type worker struct {
 	retire  time.Time // when it is too old; zero: never
 
 	task        *Task // nil unless busy
+	watched     bool  // the process was told that it has been running for a while
 	sent        bool  // the task has been written to the process
 	started     time.Time
 	cause       cause     // why the task is to end; never none in a busy worker that was killed
@@ -86,7 +94,7 @@ func (w *worker) assign(t *Task, now time.Time) {
 
 // release takes the task away.
 func (w *worker) release() {
-	w.task, w.sent, w.cause, w.interrupted = nil, false, none, false
+	w.task, w.sent, w.cause, w.interrupted, w.watched = nil, false, none, false, false
 	w.started = time.Time{}
 }
 
@@ -95,10 +103,13 @@ func (w *worker) release() {
 func (w *worker) ended(r Report) Event {
 	e := Event{
 		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: r.Outcome,
-		Detail: r.Error, Result: r.Result, RunTime: r.RunTime,
+		Detail: r.Error, Result: r.Result, RunTime: r.RunTime, Usage: r.Usage,
 	}
 	if r.Outcome != Succeeded && w.cause != none {
 		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, r.Error)
+	}
+	if r.Usage.OOMKills > 0 { // a child of it was chosen
+		e.Detail = andThen(e.Detail, r.Usage.explainOOM(false))
 	}
 	return e
 }
@@ -115,14 +126,24 @@ func (w *worker) returned() Event {
 	}
 }
 
-// died makes the event of a task whose process ended.
-func (w *worker) died(exit string, now time.Time) Event {
+// died makes the event of a task whose process ended. Why the task was to end says more
+// than how it did; but if it ran out of memory before it was killed, then that was first.
+func (w *worker) died(r Report, now time.Time) Event {
+	death := r.Death
 	e := Event{
-		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: Died,
-		Detail: exit, RunTime: now.Sub(w.started),
+		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: death.Outcome(),
+		Detail: r.Exit, RunTime: now.Sub(w.started), Usage: r.Usage, Death: &death,
 	}
-	if w.cause != none {
-		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, exit)
+	if w.killed && death.By == "" {
+		death.By = ourselves
 	}
+	if w.cause != none && (w.killed || !death.OOM) {
+		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, r.Exit)
+	}
+	if death.OOM {
+		e.Usage.OOMKills = max(1, r.Usage.OOMKills)
+		e.Usage.OOMVictim = cmp.Or(r.Usage.OOMVictim, fmt.Sprintf("its worker, process %d", w.pid))
+	}
+	e.Detail = andThen(e.Detail, e.Usage.explainOOM(death.OOM))
 	return e
 }

@@ -16,6 +16,7 @@ type taskArguments struct {
 	args   []string // JSON
 	kwargs []string // NAME=JSON
 	file   string   // of a JSON object; "-" is stdin
+	limits []string // NAME=VALUE
 }
 
 // positional returns the values of --arg.
@@ -49,6 +50,19 @@ func (a *taskArguments) named(stdin io.Reader) (map[string]any, error) {
 		value, err := message.Decode([]byte(text))
 		if err != nil {
 			return nil, notJSON("--kwarg " + name)
+		}
+		values[name] = value
+	}
+	return values, nil
+}
+
+// limited returns the values of --limit. Which there are is for the daemon to say.
+func (a *taskArguments) limited() (map[string]any, error) {
+	values := map[string]any{}
+	for _, pair := range a.limits {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" || value == "" {
+			return nil, usage("--limit %s is not NAME=VALUE, such as memory_max=512M", pair)
 		}
 		values[name] = value
 	}

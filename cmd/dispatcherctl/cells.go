@@ -63,6 +63,20 @@ func duration(value any) string {
 	}
 }
 
+// size is a number of bytes as limits are written: 512M, 1.5G.
+func size(value any) string {
+	n, ok := number(value)
+	if !ok {
+		return cell(value)
+	}
+	const units = "KMGT"
+	unit := ""
+	for i := 0; math.Abs(n) >= 1024 && i < len(units); i++ {
+		n, unit = n/1024, units[i:i+1]
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(n, 'f', 1, 64), ".0") + unit
+}
+
 // number is a JSON number that is an ordinary one.
 func number(value any) (float64, bool) {
 	text, ok := value.(message.Number)

@@ -59,7 +59,7 @@ func (o *options) register(root *cobra.Command) {
 	// The default depends on where the output goes: it would make the help differ between a terminal and a file.
 	flags.Lookup("output").DefValue = ""
 	flags.Lookup("log-level").DefValue = ""
-	root.Flags().String("task", "", "--task of running and cancel, before the command")
+	root.Flags().String("task", "", "--task of running, cancel and history, before the command")
 	root.Flags().String("uuid", "", "--uuid of running, cancel and run, before the command")
 }
 

@@ -27,6 +27,10 @@ func newQuery(opts *options, spec control.Spec) *cobra.Command {
 			help += ": " + strings.Join(arg.Choices, ", ")
 		}
 		cmd.Flags().String(optionName(arg), "", help)
+		if len(arg.Choices) > 0 {
+			offered := cobra.FixedCompletions(arg.Choices, cobra.ShellCompDirectiveNoFileComp)
+			_ = cmd.RegisterFlagCompletionFunc(optionName(arg), offered) // the option is there
+		}
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		data, err := queryData(cmd, spec)

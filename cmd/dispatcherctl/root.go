@@ -74,6 +74,10 @@ func newCommand(opts *options, spec control.Spec) *cobra.Command {
 		return newDrain(opts, spec)
 	case "cancel":
 		return newCancel(opts, spec)
+	case "task":
+		return newTask(opts, spec)
+	case "workers":
+		return newWorkers(opts, spec)
 	default:
 		return newQuery(opts, spec)
 	}

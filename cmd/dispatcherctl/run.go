@@ -53,6 +53,7 @@ With --broker pg_notify, every daemon that listens on the channel runs the task,
 	flags.StringArrayVar(&s.arguments.kwargs, "kwarg", nil, "named argument as `NAME=JSON`; may be repeated. A command line is public:\n"+
 		"every user of the machine can read it. What --kwargs-file - reads is not")
 	flags.StringVar(&s.arguments.file, "kwargs-file", "", "`FILE` with a JSON object of named arguments, or - for standard input")
+	flags.StringArrayVar(&s.arguments.limits, "limit", nil, "what the task may take, as `NAME=VALUE` such as memory_max=512M; may be repeated")
 	flags.StringVar(&s.queue, "queue", "", "`CHANNEL` that the task is labelled with")
 	flags.StringVar(&s.uuid, "uuid", "", "label of the task (default a random uuid)")
 	flags.Var(&s.delay, "delay", "how long to wait before the task starts")
@@ -149,6 +150,10 @@ func (s *submission) data(cmd *cobra.Command, task string) (map[string]any, erro
 	if err != nil {
 		return nil, err
 	}
+	limits, err := s.arguments.limited()
+	if err != nil {
+		return nil, err
+	}
 	if s.uuid == "" {
 		s.uuid = newUUID()
 	}
@@ -159,6 +164,9 @@ func (s *submission) data(cmd *cobra.Command, task string) (map[string]any, erro
 	}
 	if len(kwargs) > 0 {
 		data["kwargs"] = kwargs
+	}
+	if len(limits) > 0 {
+		data["limits"] = limits
 	}
 	if cmd.Flags().Changed("delay") {
 		data["delay"] = s.delay.number()

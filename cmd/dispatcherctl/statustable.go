@@ -28,6 +28,7 @@ func writeStatus(out io.Writer, status map[string]any) {
 	take("workers", func(workers map[string]any) { c.row("workers", workerCount(workers)) })
 	take("pool", c.poolRows)
 	take("supervisor", c.supervisorRows)
+	take("limits", c.limitRows)
 	take("producers", c.producerRows)
 	take("aio_tasks", func(all map[string]any) { c.row("goroutines", fmt.Sprint(len(all))) })
 	take("chunks", c.chunkRows)
@@ -66,7 +67,8 @@ func (c columns) taskRows(tasks map[string]any) {
 	for outcome, n := range outcomes {
 		count[outcome] = cell(n)
 	}
-	c.row("ended", cell(listed(count, "succeeded", "failed", "timed out", "cancelled", "died", "discarded", "abandoned")))
+	c.row("ended", cell(listed(count, "succeeded", "failed", "timed_out", "cancelled", "oom_killed", "killed",
+		"exited", "crashed", "lost", "abandoned", "discarded")))
 }
 
 func (c columns) poolRows(pool map[string]any) {
@@ -89,8 +91,30 @@ func (c columns) supervisorRows(supervisor map[string]any) {
 		cell(supervisor["pid"]), cell(supervisor["isolation"]), cell(supervisor["restarts"])))
 	c.row("fork server", cell(supervisor["fork_server"]))
 	c.row("cgroup tree", cell(supervisor["tree"]))
+	for _, key := range []string{"missing", "lesser"} {
+		sentences, _ := supervisor[key].([]any)
+		for _, sentence := range sentences {
+			c.row(key, cell(sentence))
+		}
+	}
 	if text, _ := supervisor["last_error"].(string); text != "" {
 		c.row("supervisor error", printable(text))
+	}
+}
+
+// limitRows is about what is limited. A pattern that has matched nothing may have a mistake in it.
+func (c columns) limitRows(limits map[string]any) {
+	if worker, _ := limits["worker"].(map[string]any); len(worker) > 0 {
+		c.row("each worker", cell(worker))
+	}
+	sections, _ := limits["tasks"].([]any)
+	for _, value := range sections {
+		section, _ := value.(map[string]any)
+		text := cell(section["matched_count"]) + " tasks"
+		if n, _ := number(section["matched_count"]); n == 0 {
+			text = "NO TASK YET"
+		}
+		c.row("tasks "+cell(section["match"]), text)
 	}
 }
 

@@ -43,6 +43,10 @@ func table(out io.Writer, command string, reply map[string]any) {
 		writeWorkers(out, rest)
 	case "producers":
 		writeProducers(out, rest)
+	case "task":
+		writeRuns(out, rest)
+	case "history":
+		writeHistory(out, rest)
 	case "status":
 		writeStatus(out, reply)
 	default:

@@ -23,7 +23,7 @@ func writeTasks(out io.Writer, tasks map[string]any) {
 			c.row(printable(where), cell(tasks[where]), "-", "-")
 			continue
 		}
-		c.row(printable(where), cell(task["uuid"]), cell(task["task"]), publishedAgo(task["time_pub"], time.Now()))
+		c.row(printable(where), cell(task["uuid"]), cell(task["task"]), longAgo(task["time_pub"], time.Now()))
 	}
 	c.end()
 }
@@ -40,15 +40,15 @@ func byPlace(tasks map[string]any) []string {
 	return keys
 }
 
-// publishedAgo is how long ago a Unix time was.
-func publishedAgo(timePub any, now time.Time) string {
+// longAgo is how long ago a Unix time was.
+func longAgo(timePub any, now time.Time) string {
 	published, ok := number(timePub)
 	if !ok {
 		return "-"
 	}
 	ago := float64(now.UnixMicro())/1e6 - published
 	if ago < 0 {
-		return "just now" // the clock of the publisher is ahead
+		return "just now" // the other clock is ahead
 	}
 	return duration(message.Number(fmt.Sprintf("%f", ago))) + " ago"
 }

@@ -47,13 +47,13 @@ func TestDurationsInTables(t *testing.T) {
 	}
 }
 
-func TestPublishedAgoOfAClockThatIsAhead(t *testing.T) {
+func TestLongAgoOfAClockThatIsAhead(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
 	tests := map[string]any{"10s ago": message.Number("990"), "just now": message.Number("1001"), "-": nil}
 	for want, published := range tests {
-		if got := publishedAgo(published, now); got != want {
-			t.Errorf("publishedAgo(%v) = %q, want %q", published, got, want)
+		if got := longAgo(published, now); got != want {
+			t.Errorf("longAgo(%v) = %q, want %q", published, got, want)
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 
 	"dispatcherd/control"
 	"dispatcherd/daemon/config"
@@ -16,21 +15,23 @@ import (
 
 // logging is what the command line says about the log of either process.
 type logging struct {
-	level  string
+	level  string // "": what the configuration says, info until it is read
 	format string // "": formatVariable, else auto
 }
 
 const formatVariable = "DISPATCHERD_LOG_FORMAT"
 
 // flags are the options that give another process of this program the same log.
-func (l logging) flags() []string { return []string{"--log-level", l.level, "--log-format", l.format} }
+func (l logging) flags(configured string) []string {
+	return []string{"--log-level", cmp.Or(l.level, configured), "--log-format", l.format}
+}
 
 // open returns the log, whose lines go to stderr where they are no entries of the
 // journal, and the least level that it writes, which may be changed.
 func (l *logging) open(stderr io.Writer) (*slog.Logger, *slog.LevelVar, error) {
-	level, err := levelOf(l.level)
+	level, err := journal.Level(cmp.Or(l.level, journal.DefaultConfig().Level))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("--log-level %w", err)
 	}
 	l.format = cmp.Or(l.format, os.Getenv(formatVariable), journal.Auto)
 	threshold := &slog.LevelVar{}
@@ -40,21 +41,6 @@ func (l *logging) open(stderr io.Writer) (*slog.Logger, *slog.LevelVar, error) {
 		return nil, nil, fmt.Errorf("--log-format %w", err)
 	}
 	return slog.New(handler), threshold, nil
-}
-
-func levelOf(name string) (slog.Level, error) {
-	switch strings.ToLower(name) {
-	case "debug":
-		return slog.LevelDebug, nil
-	case "info":
-		return slog.LevelInfo, nil
-	case "warning", "warn":
-		return slog.LevelWarn, nil
-	case "error", "critical":
-		return slog.LevelError, nil
-	default:
-		return 0, fmt.Errorf("--log-level must be debug, info, warning, error or critical, got %q", name)
-	}
 }
 
 // loggedError is why the program ends, said already.

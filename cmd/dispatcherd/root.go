@@ -118,7 +118,7 @@ The configuration is a TOML file, or the YAML of the Python original as it is.`,
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.Flags().StringVar(&o.config, "config", "", "configuration `FILE` (default: $DISPATCHERD_CONFIG_FILE, ./dispatcherd.toml, ./dispatcher.yml, /etc/dispatcherd/dispatcherd.toml)")
 	root.Flags().BoolVar(&o.check, "check", false, "check the configuration, print every problem, or else what is to be known about it, and exit")
-	root.PersistentFlags().StringVar(&o.log.level, "log-level", "info", "`LEVEL` of the log: debug, info, warning, error, critical (the same as error)")
+	root.PersistentFlags().StringVar(&o.log.level, "log-level", "", "`LEVEL` of the log: debug, info, warning, error, critical (the same as error; default: log.level of the configuration, else info)")
 	root.PersistentFlags().StringVar(&o.log.format, "log-format", "", "`FORMAT` of the log: "+journal.Formats+" (default: $"+formatVariable+", else auto)")
 	root.AddCommand(newSupervisor(&o, stderr))
 	return root
@@ -134,7 +134,7 @@ func serve(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		return check(o.config, stdout)
 	}
 	notify := systemd.NewNotifier(log.With("part", "systemd"))
-	err = operate(ctx, o, daemon.Host{Notify: notify}, threshold, log)
+	err = operate(ctx, o, daemon.Host{Notify: notify, LogLevel: o.log.level}, threshold, log)
 	if err != nil {
 		notify.Failed(err)
 	}
@@ -163,7 +163,7 @@ func operate(ctx context.Context, o options, host daemon.Host, threshold *slog.L
 	debug.SetTraceback("all") // for a watchdog that was not fed: SIGABRT shows what is stuck
 	ctx, hurry, stop := signals(ctx)
 	defer stop()
-	d := daemon.New(cfg, o.log.flags(), threshold, host, log)
+	d := daemon.New(cfg, o.log.flags(cfg.Log.Level), threshold, host, log)
 	defer reloads(ctx, d.Reload)()
 	return d.Run(ctx, hurry)
 }

@@ -13,6 +13,7 @@ import (
 
 	"dispatcherd/control"
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/message"
 	"dispatcherd/workers"
 )
@@ -33,6 +34,7 @@ type fake struct {
 	memory    Memory
 	metrics   map[string]any
 	drained   []bool
+	ended     *history.Ring // nil for an empty one
 }
 
 func (f *fake) Tasks(_ context.Context, filter dispatch.Filter) ([]dispatch.Entry, error) {
@@ -68,6 +70,7 @@ func (f *fake) Main() (received, controls uint64) { return 20, 8 }
 func (f *fake) Producers() map[string]any         { return map[string]any{"socket-producer": map[string]any{}} }
 func (f *fake) Metrics() map[string]any           { return f.metrics }
 func (f *fake) Supervisor() map[string]any        { return map[string]any{"isolation": "cgroup"} }
+func (f *fake) Limits() map[string]any            { return map[string]any{"max_workers": 4} }
 func (f *fake) RunEnabled() bool                  { return !f.noRun }
 func (f *fake) LogLevel() *LogLevel               { return f.level }
 func (f *fake) Drain(_ context.Context, drain bool) error {
@@ -80,6 +83,13 @@ func (f *fake) Reload(context.Context) (Reloaded, error) {
 }
 
 func (f *fake) Notes() []string { return f.notes }
+
+func (f *fake) History() *history.Ring {
+	if f.ended == nil {
+		f.ended = history.New(history.Config{Size: 3})
+	}
+	return f.ended
+}
 
 func (f *fake) Chunks() (message.ChunkStats, []message.Partial) { return f.chunks, f.partials }
 
@@ -216,14 +226,14 @@ func TestStatusHoldsTheOtherCommands(t *testing.T) {
 	}
 	var want []string
 	for _, s := range control.Specs {
-		if !slices.Contains([]string{"alive", "cancel", "drain", "memory", "memory_offenders", "reload", "run", "set_log_level", "status"}, s.Name) {
+		if !slices.Contains([]string{"alive", "cancel", "drain", "history", "memory", "memory_offenders", "reload", "run", "set_log_level", "status", "task"}, s.Name) {
 			want = append(want, s.Name)
 		}
 	}
 	if !slices.Contains(want, "aio_tasks") || !slices.Contains(want, "chunks") {
 		t.Errorf("status is to hold only %v", want)
 	}
-	want = append(want, "pool", "supervisor", "notes") // these are ours
+	want = append(want, "pool", "supervisor", "limits", "notes") // these are ours
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("keys of status: -want +got\n%s", diff)
@@ -322,21 +332,6 @@ func TestRefusedTaskIsAnsweredWithTheReason(t *testing.T) {
 	got := newTable(f).Do(t.Context(), "run", Call{Data: []byte(`{"task": "a.b"}`)}).Reply
 	if diff := cmp.Diff(map[string]any{"error": "task is not accepted: the service is stopping"}, got); diff != "" {
 		t.Errorf("run: -want +got\n%s", diff)
-	}
-}
-
-func TestEndedTellsOutcomeAndResult(t *testing.T) {
-	t.Parallel()
-	got := Ended(dispatch.Ended{
-		UUID: "u", Task: "a.b", Outcome: dispatch.Succeeded, Result: []byte(`[1e400, "x"]`),
-		RunTime: 1500 * time.Millisecond, Worker: 2,
-	})
-	want := map[string]any{"ended": map[string]any{
-		"uuid": "u", "task": "a.b", "outcome": "succeeded", "detail": "", "run_time_seconds": 1.5, "worker": 2,
-		"result": []any{message.Number("1e400"), "x"},
-	}}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("Ended: -want +got\n%s", diff)
 	}
 }
 

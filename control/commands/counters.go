@@ -27,7 +27,7 @@ func poolCounters(s workers.Stats, now time.Time) map[string]any {
 	return map[string]any{
 		"next_worker_id":   s.NextID,
 		"finished_count":   s.Finished(),
-		"canceled_count":   s.Cancelled + s.TimedOut + s.Died,
+		"canceled_count":   s.Unfinished(),
 		"retirement_count": s.Retired,
 		"worker_ct":        s.Usable(),
 		"running_ct":       s.Busy,

@@ -10,7 +10,7 @@ import (
 // pythonLevel is a log level as Python's logging numbers them, in decimal and of any length.
 type pythonLevel string
 
-// notSet is the level that the program was started with.
+// notSet is the level that is configured, or that the program was started with.
 const notSet pythonLevel = "0"
 
 // levelNames are Python's.
@@ -68,17 +68,25 @@ func (l pythonLevel) String() string {
 // LogLevel is what the daemon logs, which can be changed while it runs.
 type LogLevel struct {
 	threshold *slog.LevelVar
-	started   slog.Level
 	log       *slog.Logger
 
-	mu  sync.Mutex // guards now and the order of changes of threshold
-	now pythonLevel
+	mu         sync.Mutex // guards the fields below and the order of changes of threshold
+	configured slog.Level
+	now        pythonLevel
 }
 
-// NewLogLevel takes over the threshold of log. Until it is changed the level is NOTSET:
-// the one that the program was started with.
+// NewLogLevel takes over the threshold of log. Until it is changed the level is NOTSET: the
+// one that is configured, or that the program was started with.
 func NewLogLevel(threshold *slog.LevelVar, log *slog.Logger) *LogLevel {
-	return &LogLevel{threshold: threshold, started: threshold.Level(), log: log, now: notSet}
+	return &LogLevel{threshold: threshold, configured: threshold.Level(), log: log, now: notSet}
+}
+
+// Configure has the level be the one of the configuration, whatever it was changed to before.
+func (l *LogLevel) Configure(level slog.Level) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.configured, l.now = level, notSet
+	l.threshold.Set(level)
 }
 
 // change sets the level and returns the one before.
@@ -86,7 +94,7 @@ func (l *LogLevel) change(to pythonLevel) (previous pythonLevel) {
 	l.mu.Lock()
 	previous, l.now = l.now, to
 	if to == notSet {
-		l.threshold.Set(l.started)
+		l.threshold.Set(l.configured)
 	} else {
 		l.threshold.Set(to.slog())
 	}

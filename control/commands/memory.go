@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // Memory is what the daemon and its workers take, in bytes.
@@ -17,6 +18,13 @@ type WorkerMemory struct {
 	Worker, PID int
 	Bytes       int64
 	Source      string // what of the kernel's says so: "cgroup" or "smaps_rollup"; "" where it does not
+
+	// What follows is 0 where nobody counts it. It is of the whole life of the worker's process.
+
+	CPU, Throttled time.Duration
+	Peak, Max      int64 // bytes: the most that was taken at once, and the limit
+	PIDs           int   // processes and threads, now
+	OOMKills       int
 }
 
 // memory tells what the daemon and each worker take.

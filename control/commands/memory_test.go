@@ -12,7 +12,7 @@ func measured() *fake {
 	return &fake{
 		infos: []workers.Info{busy(0, "a.small"), busy(1, "a.large"), {ID: 2}, busy(3, "a.small"), {ID: 4}},
 		memory: Memory{Objects: 1000, Daemon: 50, Workers: []WorkerMemory{
-			{0, 100, 30, "cgroup"}, {1, 101, 90, "smaps_rollup"}, {2, 102, 10, "cgroup"}, {3, 103, 31, "cgroup"}, {4, 104, 0, ""},
+			{Worker: 0, PID: 100, Bytes: 30, Source: "cgroup"}, {Worker: 1, PID: 101, Bytes: 90, Source: "smaps_rollup"}, {Worker: 2, PID: 102, Bytes: 10, Source: "cgroup"}, {Worker: 3, PID: 103, Bytes: 31, Source: "cgroup"}, {Worker: 4, PID: 104, Bytes: 0, Source: ""},
 		}},
 	}
 }

@@ -45,8 +45,7 @@ func Ended(e dispatch.Ended) map[string]any {
 	if err != nil {
 		result = nil
 	}
-	return map[string]any{"ended": map[string]any{
-		"uuid": e.UUID, "task": e.Task, "outcome": string(e.Outcome), "detail": e.Detail,
-		"result": result, "run_time_seconds": e.RunTime.Seconds(), "worker": e.Worker,
-	}}
+	told := verdict(e)
+	told["result"] = result
+	return map[string]any{"ended": told}
 }

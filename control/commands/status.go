@@ -9,8 +9,8 @@ import (
 )
 
 // apart are the commands that only read and are not part of status: it would hold itself,
-// or they take their time to measure.
-var apart = []string{"alive", "status", "memory", "memory_offenders"}
+// they take their time to measure, or are about single tasks that have ended.
+var apart = []string{"alive", "status", "memory", "memory_offenders", "task", "history"}
 
 // status is what there is to know in one reply: the other commands that only
 // read, and the pool and the supervisor in figures.
@@ -28,6 +28,7 @@ func status(t *Table, ctx context.Context, _ Call) (Answer, error) {
 	}
 	reply["pool"] = poolFigures(t.workers.Stats())
 	reply["supervisor"] = t.service.Supervisor()
+	reply["limits"] = t.service.Limits()
 	reply["notes"] = append([]string{}, t.service.Notes()...) // a list also when there is none
 	return Answer{Reply: reply}, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"dispatcherd/control"
 	"dispatcherd/daemon/dispatch"
+	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/message"
 	"dispatcherd/workers"
 )
@@ -51,8 +52,12 @@ type Service interface {
 	Drain(ctx context.Context, drain bool) error
 	// Reload has the configuration read again.
 	Reload(ctx context.Context) (Reloaded, error)
+	// History is how the last tasks have ended.
+	History() *history.Ring
 	// Notes say what of the configuration has no effect or needs to be known.
 	Notes() []string
+	// Limits describes what workers and tasks may use.
+	Limits() map[string]any
 }
 
 // Call is one control request.
@@ -99,6 +104,7 @@ var table = map[string]command{
 	"cancel":           cancel,
 	"chunks":           chunks,
 	"drain":            drain,
+	"history":          ends,
 	"main":             counters,
 	"memory":           memory,
 	"memory_offenders": memoryOffenders,
@@ -109,6 +115,7 @@ var table = map[string]command{
 	"running":          running,
 	"set_log_level":    setLogLevel,
 	"status":           status,
+	"task":             showTask,
 	"tasks":            countTasks,
 	"workers":          listWorkers,
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -44,12 +45,14 @@ var effects = map[string]struct {
 	"Worker.Kwargs":                  {"worker.kwargs", live},
 	"Worker.IdleTimeout":             {"worker.idle_timeout", live},
 	"Worker.Env":                     {"worker.env", live},
+	"Worker.LeftoverProcesses":       {"worker.leftover_processes", live},
 	"Worker.Tasks":                   {"worker.tasks", live},
 	"Worker.TasksAllow":              {"worker.tasks_allow", live},
 	"Worker.Credentials":             {"worker.credentials", live},
 	"Worker.Settings":                {librarySettings, live},
 	"PgNotify":                       {"brokers.pg_notify", restart},
 	"PgNotify.Conninfo":              {"brokers.pg_notify.conninfo", live},
+	"PgNotify.Passfile":              {"brokers.pg_notify.passfile", live},
 	"PgNotify.Channels":              {"brokers.pg_notify.channels", live},
 	"PgNotify.DefaultPublishChannel": {"brokers.pg_notify.default_publish_channel", live},
 	"PgNotify.ConnectTimeout":        {"brokers.pg_notify.connect_timeout", live},
@@ -62,10 +65,22 @@ var effects = map[string]struct {
 	"ControlBroker":                  {"", derived},
 	"Schedule.OnStart":               {"on_start", restart},
 	"Schedule.Schedule":              {"schedule", live},
+	"Log.Level":                      {"log.level", live},
 	"Metrics":                        {"metrics", restart},
 	"Metrics.Listen":                 {"metrics.listen", restart},
+	"History.Size":                   {"history.size", restart},
 	"Service.Ready":                  {"service.ready", restart},
 	"Supervisor.Socket":              {"supervisor.socket", restart},
+	"Cgroups.Require":                {"cgroups.require", restart},
+	"Policy.Limits.MemoryHigh":       {"limits.memory_high", live},
+	"Policy.Limits.MemoryMax":        {"limits.memory_max", live},
+	"Policy.Limits.SwapMax":          {"limits.swap_max", live},
+	"Policy.Limits.CPUQuota":         {"limits.cpu_quota", live},
+	"Policy.Limits.CPUWeight":        {"limits.cpu_weight", live},
+	"Policy.Limits.IOWeight":         {"limits.io_weight", live},
+	"Policy.Limits.TasksMax":         {"limits.tasks_max", live},
+	"Policy.Tasks":                   {"task", live},
+	"Roomy":                          {"", derived},
 }
 
 // librarySettings stands for what workers are told of the file beside the section worker.
@@ -106,7 +121,7 @@ func (c *Changes) adopt(path string, was, is reflect.Value) {
 	switch {
 	case is.Kind() == reflect.Pointer && !was.IsNil() && !is.IsNil():
 		c.adopt(path, was.Elem(), is.Elem())
-	case is.Kind() == reflect.Struct:
+	case is.Kind() == reflect.Struct && !readsText(is.Type()):
 		for i := range is.NumField() {
 			c.adopt(inside(path, is.Type().Field(i)), was.Field(i), is.Field(i))
 		}
@@ -125,6 +140,11 @@ func (c *Changes) changed(path string, was, is reflect.Value) {
 		c.Live = append(c.Live, e.key)
 		c.Workers = c.Workers || strings.HasPrefix(path, "Worker.")
 	}
+}
+
+// readsText says whether a field is one value for those who write the file.
+func readsText(t reflect.Type) bool {
+	return reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
 
 // inside is the path of a field in a struct.

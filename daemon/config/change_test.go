@@ -19,7 +19,7 @@ func leaves(path string, of reflect.Type) (all []string) {
 	if of.Kind() == reflect.Pointer {
 		return append([]string{path}, leaves(path, of.Elem())...)
 	}
-	if of.Kind() != reflect.Struct {
+	if of.Kind() != reflect.Struct || readsText(of) {
 		return []string{path}
 	}
 	for i := range of.NumField() {
@@ -149,6 +149,21 @@ func TestFileThatCannotBeUsedIsNotReloaded(t *testing.T) {
 	}
 	if _, _, err := Reload(&now); err == nil || !strings.Contains(err.Error(), "did you mean pool.min_workers?") {
 		t.Errorf("Reload of a file with a typo = %v", err)
+	}
+}
+
+func TestReloadNamesEachLimitThatHasChanged(t *testing.T) {
+	t.Parallel()
+	const begin = "version = 2\n[brokers.socket]\npath = \"d.sock\"\n"
+	_, next, c := reloaded(t, "x.toml",
+		begin+"[limits]\nmemory_max = \"512M\"\ntasks_max = 7\n[[task]]\nmatch = \"a\"\n",
+		begin+"[limits]\nmemory_max = \"0.5G\"\ntasks_max = 8\ncpu_quota = \"50%\"\n[cgroups]\nrequire = true\n[[task]]\nmatch = \"b\"\n")
+	want := Changes{Live: []string{"limits.cpu_quota", "limits.tasks_max", "task"}, Restart: []string{"cgroups.require"}}
+	if diff := cmp.Diff(want, c); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	if next.Cgroups.Require || next.Policy.Tasks[0].Match != "b" || next.Policy.Limits != limitsOf(t, `{"memory_max": "512M", "tasks_max": 8, "cpu_quota": "50%"}`) {
+		t.Errorf("from now on %+v and %+v count", next.Cgroups, next.Policy)
 	}
 }
 

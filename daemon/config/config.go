@@ -13,7 +13,10 @@ import (
 
 	"dispatcherd/cgroups"
 	"dispatcherd/control"
+	"dispatcherd/daemon/history"
+	"dispatcherd/daemon/journal"
 	"dispatcherd/daemon/metrics"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/daemon/systemd"
 	"dispatcherd/pgnotify"
@@ -70,12 +73,23 @@ type Config struct {
 	ControlBroker string
 	// Schedule holds the tasks of [[on_start]] and [[schedule]].
 	Schedule schedule.Config
+	// Log is the section [log].
+	Log journal.Config
 	// Metrics is the section [metrics]; nil without it.
 	Metrics *metrics.Config
+	// History is the section [history].
+	History history.Config
 	// Service is the section [service].
 	Service systemd.Config
 	// Supervisor is the section [supervisor].
 	Supervisor supervisor.ClientConfig
+	// Cgroups is the section [cgroups].
+	Cgroups supervisor.CgroupsConfig
+	// Policy is the sections [limits] and [[task]].
+	Policy policy.Config
+	// Roomy is set when the file has no pool.max_workers: Pool.MaxWorkers is then what this
+	// process has CPUs for, until the supervisor says what the workers' unit has room for.
+	Roomy bool
 }
 
 // Validate reports every value that cannot be used, a line each.
@@ -84,7 +98,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Service.Validate(), c.Supervisor.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Log.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.Policy.Validate(), c.History.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -160,9 +174,14 @@ type document struct {
 	} `toml:"brokers"`
 	Control control.Rights `toml:"control"`
 	schedule.Config
-	Metrics    metrics.Config          `toml:"metrics"`
-	Service    systemd.Config          `toml:"service"`
-	Supervisor supervisor.ClientConfig `toml:"supervisor"`
+	Log        journal.Config           `toml:"log"`
+	Metrics    metrics.Config           `toml:"metrics"`
+	Service    systemd.Config           `toml:"service"`
+	Supervisor supervisor.ClientConfig  `toml:"supervisor"`
+	Cgroups    supervisor.CgroupsConfig `toml:"cgroups"`
+	Limits     cgroups.Limits           `toml:"limits"`
+	Tasks      []policy.Task            `toml:"task"`
+	History    history.Config           `toml:"history"`
 }
 
 func newDocument() *document {
@@ -170,7 +189,7 @@ func newDocument() *document {
 		Timeout: 30 * time.Minute,
 		Pool:    workers.DefaultConfig(), Worker: process.DefaultConfig(),
 		Control: control.DefaultRights(), Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
-		Service: systemd.DefaultConfig(),
+		Service: systemd.DefaultConfig(), History: history.DefaultConfig(), Log: journal.DefaultConfig(),
 	}
 	d.Brokers.PgNotify.Config, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
 	d.Brokers.PgNotify.Control = control.ReadOnly
@@ -185,7 +204,8 @@ func (d *document) config(has outline) Config {
 	c := Config{
 		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
 		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Rights: d.Control, Schedule: d.Config,
-		Service: d.Service, Supervisor: d.Supervisor,
+		Log: d.Log, Service: d.Service, Supervisor: d.Supervisor, Cgroups: d.Cgroups, History: d.History,
+		Policy: policy.Config{Limits: d.Limits, Tasks: d.Tasks}, Roomy: d.Pool.MaxWorkers == 0,
 	}
 	if has.line("brokers.pg_notify") > 0 {
 		c.PgNotify = &d.Brokers.PgNotify.Config

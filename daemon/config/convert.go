@@ -53,7 +53,7 @@ func sameMeaning(a, b *Config) bool {
 		}
 		return Config{
 			ChunkMessageTimeout: c.ChunkMessageTimeout, Pool: c.Pool, Worker: c.Worker, PgNotify: c.PgNotify,
-			PgNotifyControl: c.PgNotifyControl, Socket: c.Socket, Rights: c.Rights, Schedule: c.Schedule, Metrics: c.Metrics,
+			PgNotifyControl: c.PgNotifyControl, Socket: c.Socket, Rights: c.Rights, Schedule: c.Schedule, Metrics: c.Metrics, Cgroups: c.Cgroups, Policy: c.Policy,
 		}
 	}
 	return reflect.DeepEqual(sections(*a), sections(*b))

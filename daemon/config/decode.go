@@ -1,10 +1,12 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -65,6 +67,10 @@ func (d *decoder) unknown(table, name string, section reflect.Type) {
 // value puts one value into its field. A test makes sure that there is a case
 // for each type that the sections use.
 func (d *decoder) value(key string, value any, to reflect.Value) {
+	if text, ok := to.Addr().Interface().(encoding.TextUnmarshaler); ok {
+		d.text(key, value, text)
+		return
+	}
 	if to.Type() == durationType {
 		d.duration(key, value, to)
 		return
@@ -104,6 +110,21 @@ func (d *decoder) value(key string, value any, to reflect.Value) {
 		}
 	default:
 		d.add(key, fmt.Sprintf("cannot be configured: nothing reads a %s here", to.Type()), "")
+	}
+}
+
+// text puts a value into a field that reads its own text: a string, or an integer for
+// which there is no need to write one. The field's error says what would be right.
+func (d *decoder) text(key string, value any, to encoding.TextUnmarshaler) {
+	var text string
+	switch v := value.(type) {
+	case string:
+		text = v
+	case int64:
+		text = strconv.FormatInt(v, 10)
+	}
+	if err := to.UnmarshalText([]byte(text)); err != nil {
+		d.wrong(key, err.Error(), value)
 	}
 }
 

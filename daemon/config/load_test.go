@@ -58,22 +58,44 @@ func TestProblemsAreNamed(t *testing.T) {
 		{"a key of another section", "version = 2\nmax_workers = 3\n" + socket, []string{
 			"x.toml:2: max_workers: unknown key; did you mean pool.max_workers?",
 		}},
-		{"a key like no other", "version = 2\n" + socket + "[pool]\nsize = 1\n[metrics]\nport = 80\n", []string{
-			"x.toml:5: pool.size: unknown key; pool may have cancel_grace, max_workers, min_workers, scaledown_reserve, scaledown_wait, shutdown_grace, worker_max_lifetime, worker_removal_wait",
+		{"a key like no other", "version = 2\n" + socket + "[pool]\nbulk = 1\n[metrics]\nport = 80\n", []string{
+			"x.toml:5: pool.bulk: unknown key; pool may have cancel_grace, max_workers, min_workers, scaledown_reserve, scaledown_wait, shutdown_grace, worker_max_lifetime, worker_removal_wait",
 			"x.toml:7: metrics.port: unknown key; metrics may have listen",
 		}},
 		{"unknown sections", "version = 2\n" + socket + "[brokers.redis]\nurl = \"x\"\n[[colours]]\na = 1\n", []string{
 			"x.toml:4: brokers.redis: unknown key; brokers may have pg_notify, socket",
-			"x.toml:6: colours: unknown key; the file may have brokers, chunk_message_timeout, control, metrics, node_id, on_start, pool, schedule, service, supervisor, version, worker",
+			"x.toml:6: colours: unknown key; the file may have brokers, cgroups, chunk_message_timeout, control, history, limits, log, metrics, node_id, on_start, pool, schedule, service, supervisor, task, version, worker",
 		}},
 		{"a misspelt key in a list", "version = 2\n[[schedule]]\ntask = \"a\"\nevery = \"1s\"\n[[schedule]]\ntask = \"b\"\nevry = \"1s\"\n", []string{
 			`x.toml:5: schedule[1].every: must be a duration with its unit, such as "30s", and at least 1ms, got 0s`,
 			"x.toml:7: schedule[1].evry: unknown key; did you mean schedule[1].every?",
 		}},
 		{"an odd key", "version = 2\n\"a b\\u001b\" = 1\n" + socket, []string{
-			`x.toml:2: "a b\x1b": unknown key; the file may have brokers, chunk_message_timeout, control, metrics, node_id, on_start, pool, schedule, service, supervisor, version, worker`,
+			`x.toml:2: "a b\x1b": unknown key; the file may have brokers, cgroups, chunk_message_timeout, control, history, limits, log, metrics, node_id, on_start, pool, schedule, service, supervisor, task, version, worker`,
 		}},
 
+		{"limits", "version = 2\n" + socket + `[limits]
+memory_max = "12Q"
+memory_high = 5
+tasks_max = true
+memry_max = "5G"
+[[task]]
+match = "*"
+limits = { memory_max = "101%", cpu_quota = 5 }
+[[task]]
+match = "b"
+max_concurrency = -1
+limits = { memory_high = "2G", memory_max = "1G" }
+`, []string{
+			`x.toml:5: limits.memory_max: must be a size such as "512M", a percentage such as "50%", or "infinity", got "12Q"`,
+			`x.toml:7: limits.tasks_max: must be an integer of at least 1, a percentage such as "50%", or "infinity", got true`,
+			"x.toml:8: limits.memry_max: unknown key; did you mean limits.memory_max?",
+			`x.toml:11: task[0].limits.cpu_quota: must be a percentage of one CPU such as "150%", or "infinity", got 5`,
+			`x.toml:11: task[0].limits.memory_max: must be a percentage of at most 100%, got "101%"`,
+			`x.toml:13: task[1].match: must come before task[0] ("*"), which takes every name that it matches, got "b"`,
+			"x.toml:14: task[1].max_concurrency: must be 0 or more, got -1",
+			"x.toml:15: task[1].limits.memory_high: must be at most task[1].limits.memory_max (1G), got 2G",
+		}},
 		{"wrong types", "version = 2\n" + socket + `[pool]
 min_workers = "four"
 max_workers = 1.5

@@ -11,8 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"dispatcherd/cgroups"
 	"dispatcherd/control"
 	"dispatcherd/daemon/metrics"
+	"dispatcherd/daemon/policy"
 	"dispatcherd/daemon/schedule"
 	"dispatcherd/pgnotify"
 	"dispatcherd/workers/process"
@@ -66,6 +68,7 @@ func TestSampleLoadsWithEverythingInIt(t *testing.T) {
 	want.Worker.TasksAllow = []string{"app.*"}
 	want.PgNotify = pointer(pgnotify.DefaultConfig())
 	want.PgNotify.Conninfo = "host=/run/postgresql dbname=app"
+	want.PgNotify.Passfile = "credential:pg"
 	want.PgNotify.Channels = []string{"app_tasks"}
 	want.PgNotify.DefaultPublishChannel = "app_tasks"
 	want.Socket.Path = "/run/dispatcherd/dispatcherd.sock"
@@ -82,6 +85,13 @@ func TestSampleLoadsWithEverythingInIt(t *testing.T) {
 	}}}
 	want.Metrics = pointer(metrics.DefaultConfig())
 	want.Supervisor.Socket = "/run/dispatcherd/supervisor.sock"
+	want.Policy = policy.Config{
+		Limits: limitsOf(t, `{"memory_high": "400M", "memory_max": "512M", "swap_max": "0", "cpu_quota": "150%", "cpu_weight": 100, "io_weight": 100, "tasks_max": 64}`),
+		Tasks: []policy.Task{{
+			Match: "reports.*", Timeout: 10 * time.Minute, MaxConcurrency: 2,
+			Limits: limitsOf(t, `{"memory_high": "1500M", "memory_max": "2G", "swap_max": "10%", "cpu_quota": "50%", "cpu_weight": 50, "io_weight": 50, "tasks_max": "10%"}`),
+		}},
+	}
 	if diff := cmp.Diff(want, *got, cmpopts.EquateEmpty(), exceptSettings); diff != "" {
 		t.Errorf("the whole sample differs (-want +got):\n%s", diff)
 	}
@@ -101,7 +111,18 @@ func TestSampleHasEveryKey(t *testing.T) {
 	}
 }
 
-// exceptSettings leaves out what is made of all the rest.
-var exceptSettings = cmpopts.IgnoreFields(process.Config{}, "Settings")
+// exceptSettings leaves out what is made of all the rest, and lets limits be compared.
+var exceptSettings = cmp.Options{
+	cmpopts.IgnoreFields(process.Config{}, "Settings"), cmpopts.IgnoreFields(Config{}, "Roomy"), cmpopts.EquateComparable(cgroups.Limits{}),
+}
+
+func limitsOf(t *testing.T, text string) cgroups.Limits {
+	t.Helper()
+	l, err := cgroups.ParseLimits([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
 
 func pointer[T any](v T) *T { return &v }

@@ -12,15 +12,23 @@ type object = map[string]any
 
 // settings returns what the Python library of the workers is to have, in the form of the
 // original's configuration: enough for a task that publishes or asks the daemon. The
-// password of the database is left out unless the file says otherwise.
+// password of the database is left out unless the file says otherwise; a credential, which
+// workers cannot read, is then the password that it holds.
 func (c Config) settings() json.RawMessage {
 	brokers, publish := object{}, object{}
 	if pg := c.PgNotify; pg != nil {
-		conninfo := pg.Conninfo
+		conninfo := pgnotify.WithoutCredential(pg.Conninfo)
 		if !c.Worker.Credentials {
 			conninfo = pgnotify.WithoutPassword(conninfo)
 		}
-		broker := object{"config": object{"conninfo": conninfo}, "channels": append([]string{}, pg.Channels...)}
+		connection := object{"conninfo": conninfo}
+		if pg.Passfile != "" && !pgnotify.IsCredential(pg.Passfile) {
+			connection["passfile"] = pg.Passfile
+		}
+		if password := c.credential(); password != "" {
+			connection["password"] = password
+		}
+		broker := object{"config": connection, "channels": append([]string{}, pg.Channels...)}
 		if pg.DefaultPublishChannel != "" {
 			broker["default_publish_channel"] = pg.DefaultPublishChannel
 		}
@@ -49,6 +57,19 @@ func (c Config) settings() json.RawMessage {
 		return nil // a number in worker.kwargs that JSON lacks; Validate has named it
 	}
 	return text
+}
+
+// credential returns the password that workers get of a credential; "" if they may not have it, or
+// there is none. Whoever connects says why.
+func (c Config) credential() string {
+	if c.PgNotify == nil || !c.Worker.Credentials {
+		return ""
+	}
+	password, err := c.PgNotify.Credential()
+	if err != nil {
+		return ""
+	}
+	return password
 }
 
 func (c Config) workerSettings() object {

@@ -18,32 +18,33 @@ type backlog struct {
 	since time.Time // of the first warning
 }
 
-// note returns how long the head has waited when that is to be warned of now.
-func (b *backlog) note(queue *fifo, now time.Time) (waited time.Duration, warn bool) {
-	if queue.n == 0 {
+// note returns how long the head, queued since then, has waited when that is to be warned of
+// now; n tasks wait.
+func (b *backlog) note(n int, since, now time.Time) (waited time.Duration, warn bool) {
+	if n == 0 {
 		if b.next > 0 && now.Sub(b.since) >= calmFor {
 			*b = backlog{}
 		}
 		return 0, false
 	}
-	waited = now.Sub(queue.first.task.since)
-	if queue.n < b.next || waited < lateAfter {
+	waited = now.Sub(since)
+	if n < b.next || waited < lateAfter {
 		return 0, false
 	}
 	if b.next == 0 {
 		b.since = now
 		b.next = 1
 	}
-	for b.next <= queue.n {
+	for b.next <= n {
 		b.next *= 10
 	}
 	return waited, true
 }
 
 // wake is when the queue as it is will be worth a warning; zero for never.
-func (b *backlog) wake(queue *fifo) time.Time {
-	if queue.n == 0 || queue.n < b.next {
+func (b *backlog) wake(n int, since time.Time) time.Time {
+	if n == 0 || n < b.next {
 		return time.Time{}
 	}
-	return queue.first.task.since.Add(lateAfter)
+	return since.Add(lateAfter)
 }

@@ -24,12 +24,17 @@ type Runner interface {
 	Cancel(seq uint64)
 }
 
+// Recorder keeps how tasks have ended. Its method is called by the loop, must not block, and
+// must not keep e itself.
+type Recorder interface{ Record(e *Ended) }
+
 // ErrEnded is the answer of a dispatcher whose Run has returned.
 var ErrEnded = errors.New("the dispatcher has ended")
 
 // Dispatcher takes tasks and gives them to its Runner, each at its time.
 type Dispatcher struct {
 	runner    Runner
+	recorder  Recorder // nil for none
 	log       *slog.Logger
 	inbox     inbox
 	questions chan func()   // run by the loop
@@ -40,6 +45,7 @@ type Dispatcher struct {
 	now      time.Time // at the beginning of this turn of the loop
 	seq      uint64    // of the task accepted last; the first is 1
 	lists    [ended]fifo
+	line     line // of the queued ones
 	running  map[uint64]*task
 	registry registry
 	delays   delays
@@ -50,7 +56,7 @@ type Dispatcher struct {
 	stopping bool
 	paused   bool
 	leaving  bool // what runs goes on without us
-	told     int  // what the runner was last told to wait
+	told     int  // what the runner was last told to wait; -1: it may know something else
 	backlog  backlog
 	spare    []event
 }
@@ -69,6 +75,9 @@ func New(r Runner, log *slog.Logger) *Dispatcher {
 		timings:   timings{byName: map[string]*Timing{}},
 	}
 }
+
+// KeepEnds has the end of every task recorded. It is called before Run.
+func (d *Dispatcher) KeepEnds(in Recorder) { d.recorder = in }
 
 // Run gives tasks to the runner until ctx ends, then abandons what is left
 // and names it in one log line. It is called once.
@@ -113,6 +122,10 @@ func (d *Dispatcher) Delay(m *message.Message, carryOut func()) error {
 	}
 	return nil
 }
+
+// Use has these bounds count from now on, for the tasks too that wait or run. It is called again when
+// they say something else. It never waits.
+func (d *Dispatcher) Use(c Concurrency) { d.inbox.put(event{bounds: c}) }
 
 // Finished says that a task ended that was given to the runner, and that its
 // worker may be free. It never waits.

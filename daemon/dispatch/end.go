@@ -2,9 +2,17 @@ package dispatch
 
 import "log/slog"
 
-// end takes t out of wherever it is, counts and reports it. If it has twins
+// end takes t out of wherever it is, counts, logs and reports it. If it has twins
 // they must be settled afterwards.
-func (d *Dispatcher) end(t *task, e Ended) {
+func (d *Dispatcher) end(t *task, e *Ended) {
+	was := t.state
+	d.take(t, e)
+	d.logEnd(t, was, e)
+	d.report(t, e)
+}
+
+// take takes t out of wherever it is, and counts it.
+func (d *Dispatcher) take(t *task, e *Ended) {
 	switch t.state {
 	case Running:
 		delete(d.running, t.seq)
@@ -16,38 +24,28 @@ func (d *Dispatcher) end(t *task, e Ended) {
 	case Delayed:
 		d.delays.remove(t)
 	}
-	e.Seq, e.UUID, e.Task, e.Worker = t.seq, t.message.UUID, t.message.Task, t.worker
 	d.counts[e.Outcome]++
-	d.logEnd(t, e)
 	d.move(t, ended)
+	if t.request == nil {
+		d.timings.ended(t, e)
+	}
+	e.Seq, e.UUID, e.Task, e.Worker = t.seq, t.message.UUID, t.message.Task, t.worker
+	e.At, e.QueueTime = d.now, t.waited
+}
+
+// report has the end of t recorded, and then tells whoever waits for it.
+func (d *Dispatcher) report(t *task, e *Ended) {
+	if d.recorder != nil && t.request == nil {
+		d.recorder.Record(e)
+	}
 	if t.watch == nil {
 		return
 	}
 	select {
-	case t.watch <- e:
+	case t.watch <- *e:
 	default:
 		d.log.Error("nobody takes the end of a watched task; this is a bug", "uuid", e.UUID, "task", e.Task)
 	}
-}
-
-// logEnd writes the line about one task. Those that are abandoned share one
-// line, and so do those that one request cancels before they ran.
-func (d *Dispatcher) logEnd(t *task, e Ended) {
-	log, was := d.log.Warn, t.state
-	switch {
-	case e.Outcome == Abandoned:
-		return
-	case e.Outcome == Succeeded && t.adopted: // the one trace of it in this daemon's log
-		log = d.log.Info
-	case e.Outcome == Succeeded, e.Outcome == Discarded, was != Running:
-		log = d.log.Debug
-	}
-	attrs := []any{"worker", e.Worker, "uuid", e.UUID, "task", e.Task,
-		"outcome", e.Outcome, "run_seconds", e.RunTime.Seconds(), "err", e.Detail}
-	if e.Outcome == Died {
-		attrs = append(attrs, "event", "task-died")
-	}
-	log("task ended", attrs...)
 }
 
 // leave forgets what runs: it goes on, and the next daemon reports its end.
@@ -91,7 +89,9 @@ func (d *Dispatcher) abandon() {
 				uuids = append(uuids, t.message.UUID)
 				named++
 			}
-			d.end(t, Ended{Outcome: Abandoned, Detail: "the dispatcher ended while the task was " + state.String()})
+			e := &Ended{Outcome: Abandoned, Detail: "the dispatcher ended while the task was " + state.String()}
+			d.take(t, e)
+			d.report(t, e)
 		}
 		if count > 0 {
 			total += count

@@ -6,6 +6,7 @@ import "sync"
 type event struct {
 	submitted *task
 	ended     *Ended
+	bounds    Concurrency
 	returned  uint64 // seq
 }
 

@@ -58,9 +58,9 @@ func TestDeathOfATaskLetsItsTwinGo(t *testing.T) {
 	inBubble(t, 2, func(r *rig) {
 		first := r.submit(body("first", "job", message.Serial))
 		r.submit(body("twin", "job", message.Serial))
-		r.Finished(Ended{Seq: r.runner.lose("first"), Outcome: Died})
+		r.Finished(Ended{Seq: r.runner.lose("first"), Outcome: Killed})
 		synctest.Wait()
-		r.wantEnd(first, Died)
+		r.wantEnd(first, Killed)
 		r.wantList("worker-1 twin")
 	})
 }

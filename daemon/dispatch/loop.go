@@ -28,7 +28,9 @@ func (d *Dispatcher) apply(events []event) {
 		case e.submitted != nil:
 			d.accept(e.submitted)
 		case e.ended != nil:
-			d.finished(*e.ended)
+			d.finished(e.ended)
+		case e.bounds != nil:
+			d.line.rebuild(e.bounds, &d.lists[Queued], &d.lists[Running])
 		default:
 			d.takeBack(e.returned)
 		}
@@ -53,7 +55,7 @@ func (d *Dispatcher) due(t *task) {
 		d.admit(t)
 		return
 	}
-	d.end(t, Ended{Outcome: CarriedOut})
+	d.end(t, &Ended{Outcome: CarriedOut})
 	t.request()
 }
 
@@ -77,15 +79,21 @@ func (d *Dispatcher) admit(t *task) {
 		t.blockedAt = d.blocked
 		d.move(t, Blocked)
 	case discard:
-		d.end(t, Ended{Outcome: Discarded, Detail: "an equal task is waiting or running"})
+		d.end(t, &Ended{Outcome: Discarded, Detail: "an equal task is waiting or running"})
 	}
 }
 
 // handOut gives queued tasks to workers while there are free ones.
 func (d *Dispatcher) handOut() {
-	for d.taking() && d.lists[Queued].n > 0 {
-		t := d.lists[Queued].first.task
+	for d.taking() {
+		t := d.line.next()
+		if t == nil {
+			return
+		}
 		worker, ok := d.runner.TryRun(t.seq, t.message)
+		if ok == (d.told > 0) {
+			d.told = -1 // the runner has made a guess of its own
+		}
 		if !ok {
 			return
 		}
@@ -102,14 +110,14 @@ func (d *Dispatcher) tell() {
 	if !d.taking() {
 		return
 	}
-	queue := &d.lists[Queued]
-	if queue.n != d.told {
-		d.told = queue.n
-		d.runner.Waiting(queue.n)
+	ready := d.line.ready() // those that wait for their like need no worker
+	if ready != d.told {
+		d.told = ready
+		d.runner.Waiting(ready)
 	}
-	if waited, warn := d.backlog.note(queue, d.now); warn {
+	if waited, warn := d.backlog.note(ready, d.oldest(), d.now); warn {
 		d.log.Warn("tasks wait for a free worker",
-			"queued", queue.n, "running", len(d.running), "oldest_seconds", waited.Seconds(), "event", "queue-late")
+			"queued", ready, "running", len(d.running), "oldest_seconds", waited.Seconds(), "event", "queue-late")
 	}
 }
 
@@ -118,11 +126,19 @@ func (d *Dispatcher) lateAt() time.Time {
 	if !d.taking() {
 		return time.Time{}
 	}
-	return d.backlog.wake(&d.lists[Queued])
+	return d.backlog.wake(d.line.ready(), d.oldest())
+}
+
+// oldest is since when the next task has been queued; zero if there is none.
+func (d *Dispatcher) oldest() time.Time {
+	if t := d.line.next(); t != nil {
+		return t.since
+	}
+	return time.Time{}
 }
 
 // finished ends a task that ran, and lets an equal one go that waited for it.
-func (d *Dispatcher) finished(e Ended) {
+func (d *Dispatcher) finished(e *Ended) {
 	t := d.running[e.Seq]
 	if t == nil {
 		d.log.Error("a task ended that is not running; this is a bug",
@@ -146,6 +162,7 @@ func (d *Dispatcher) takeBack(seq uint64) {
 	d.move(t, Queued)
 	d.lists[Queued].remove(&t.place)
 	d.lists[Queued].pushFront(&t.place)
+	d.line.rejoin(t)
 	t.worker = -1
 }
 
@@ -161,9 +178,22 @@ func (d *Dispatcher) move(t *task, to State) {
 	if t.state != arriving {
 		d.lists[t.state].remove(&t.place)
 	}
+	switch t.state {
+	case Queued:
+		d.line.leave(t)
+		t.waited += d.now.Sub(t.since)
+	case Running:
+		d.line.stopped(t)
+	}
 	t.state, t.since = to, d.now
 	if to != ended {
 		d.lists[to].push(&t.place)
+	}
+	switch to {
+	case Queued:
+		d.line.join(t)
+	case Running:
+		d.line.began(t)
 	}
 }
 

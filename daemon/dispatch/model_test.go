@@ -31,6 +31,29 @@ type model struct {
 	running, blocked, queue, delayed []*modelTask
 	ended                            map[string]Outcome
 	stopped                          bool
+	bounds                           bounds
+}
+
+// bounds are how many tasks of a name may run at once; two names may share one.
+type bounds map[string]shared
+
+type shared struct {
+	section string
+	most    int
+}
+
+func (b bounds) Bound(name string) (section string, most int) { return b[name].section, b[name].most }
+
+// full says whether as many tasks run as may that share a bound with one of the name.
+func (m *model) full(name string) bool {
+	section, most := m.bounds.Bound(name)
+	n := 0
+	for _, x := range m.running {
+		if of, _ := m.bounds.Bound(x.name); of == section {
+			n++
+		}
+	}
+	return section != "" && n >= most
 }
 
 func has(name string, lists ...[]*modelTask) bool {
@@ -70,10 +93,14 @@ func (m *model) drain() {
 		}
 	}
 	m.blocked = still
-	for !m.stopped && len(m.free) > 0 && len(m.queue) > 0 {
-		x := m.queue[0]
+	for !m.stopped && len(m.free) > 0 {
+		i := slices.IndexFunc(m.queue, func(x *modelTask) bool { return !m.full(x.name) })
+		if i < 0 {
+			return
+		}
+		x := m.queue[i]
 		x.worker = m.free[0]
-		m.queue, m.free = m.queue[1:], m.free[1:]
+		m.queue, m.free = slices.Delete(m.queue, i, i+1), m.free[1:]
 		m.running = append(m.running, x)
 	}
 }
@@ -185,7 +212,7 @@ func (p *pair) draw(t *rapid.T) string {
 
 func (p *pair) finish(t *rapid.T) {
 	uuid := p.draw(t)
-	outcome := rapid.SampledFrom([]Outcome{Succeeded, Failed, Died}).Draw(t, "outcome")
+	outcome := rapid.SampledFrom([]Outcome{Succeeded, Failed, Killed, Abandoned}).Draw(t, "outcome")
 	p.Finished(Ended{Seq: p.runner.leave(uuid), Outcome: outcome})
 	p.model.leave(uuid)
 	p.model.ended[uuid] = outcome
@@ -217,6 +244,19 @@ func (p *pair) cancelSome(t *rapid.T) {
 	if got, want := show(entries), p.model.cancel(choice.matches); got != want {
 		t.Fatalf("Cancel(%+v) = [%s], want [%s]", choice.filter, got, want)
 	}
+}
+
+// rebound has other bounds count.
+func (p *pair) rebound(t *rapid.T) {
+	b := bounds{}
+	for _, name := range []string{"a", "b", "c"} {
+		if section := rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "section of "+name); section != "" {
+			b[name] = shared{section, map[string]int{"x": 1, "y": 2}[section]}
+		}
+	}
+	p.Use(b)
+	p.model.bounds = b
+	p.model.drain()
 }
 
 func (p *pair) compare(t *rapid.T) {
@@ -279,6 +319,7 @@ func TestDispatcherBehavesAsItsModel(t *testing.T) {
 				"finish":       p.finish,
 				"give back":    p.giveBack,
 				"cancel":       p.cancelSome,
+				"other bounds": p.rebound,
 				"wait": func(*rapid.T) {
 					time.Sleep(time.Second)
 					p.model.advance(time.Now())

@@ -1,36 +1,51 @@
 package dispatch
 
-import "time"
+import (
+	"time"
+
+	"dispatcherd/workers"
+)
 
 // Outcome says how a task ended.
-type Outcome string
+type Outcome = workers.Outcome
 
-// Every way in which a task ends. The first five come from the runner, the
-// others are decided here.
+// Every way in which a task ends. The first ones come from the runner, the
+// others are decided here; so are Cancelled and Abandoned of a task that no worker had.
 const (
-	Succeeded Outcome = "succeeded"
-	Failed    Outcome = "failed"
-	Cancelled Outcome = "cancelled" // while it ran, or before a worker had it
-	TimedOut  Outcome = "timed out"
-	Died      Outcome = "died" // its worker's process ended under it
+	Succeeded = workers.Succeeded
+	Failed    = workers.Failed
+	Cancelled = workers.Cancelled
+	TimedOut  = workers.TimedOut
+	OOMKilled = workers.OOMKilled
+	Killed    = workers.Killed
+	Quit      = workers.Quit
+	Crashed   = workers.Crashed
+	Lost      = workers.Lost
+	Abandoned = workers.Abandoned
 
 	Discarded Outcome = "discarded" // its on_duplicate gave way to an equal task
-	Abandoned Outcome = "abandoned" // the dispatcher ended first
 
 	CarriedOut Outcome = "carried out" // a delayed control request, which is no task, when its time had come
 )
 
 // Outcomes are all of them.
-var Outcomes = []Outcome{Succeeded, Failed, Cancelled, TimedOut, Died, Discarded, Abandoned, CarriedOut}
+var Outcomes = []Outcome{
+	Succeeded, Failed, Cancelled, TimedOut, OOMKilled, Killed, Quit, Crashed, Lost, Abandoned, Discarded, CarriedOut,
+}
 
 // Ended is the end of one task. The runner fills in Seq, Outcome, Detail,
-// Result and RunTime; the dispatcher adds the rest.
+// Result, RunTime, Usage and Death; the dispatcher adds the rest.
 type Ended struct {
 	Seq        uint64
 	UUID, Task string
 	Outcome    Outcome
 	Detail     string        // one line: the error, or how the process ended
 	Result     []byte        // raw JSON, nil when there is none
+	At         time.Time     // when it was heard of
 	RunTime    time.Duration // 0 when it never ran
+	QueueTime  time.Duration // how long it was queued, waiting for a worker
 	Worker     int           // -1 when no worker had it
+	Usage      workers.Usage
+	// Death is how its worker's process ended under it; nil when it did not.
+	Death *workers.Death
 }

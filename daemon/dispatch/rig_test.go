@@ -28,6 +28,7 @@ type fakeRunner struct {
 	started   []string          // uuids in order
 	cancelled []uint64
 	waiting   []int
+	known     int // to wait: what it was told, or has guessed since as the pool does
 	tries     int
 }
 
@@ -46,8 +47,10 @@ func (r *fakeRunner) TryRun(seq uint64, m *message.Message) (int, bool) {
 	defer r.mu.Unlock()
 	r.tries++
 	if len(r.free) == 0 {
+		r.known = max(r.known, 1)
 		return 0, false
 	}
+	r.known = max(r.known-1, 0)
 	w := r.free[0]
 	r.free = r.free[1:]
 	r.running[seq] = w
@@ -60,6 +63,7 @@ func (r *fakeRunner) Waiting(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = append(r.waiting, n)
+	r.known = n
 }
 
 func (r *fakeRunner) Cancel(seq uint64) {

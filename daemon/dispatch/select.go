@@ -41,7 +41,7 @@ func (d *Dispatcher) cancel(matches func(*message.Message) bool) []Entry {
 		if t.twins != nil {
 			left = append(left, t.twins)
 		}
-		d.end(t, Ended{Outcome: Cancelled, Detail: "cancelled before it ran"})
+		d.end(t, &Ended{Outcome: Cancelled, Detail: "cancelled before it ran"})
 	}
 	slices.SortFunc(left, func(a, b *twins) int { return cmp.Compare(a.turn(), b.turn()) })
 	for _, w := range left {

@@ -17,10 +17,15 @@ type task struct {
 	adopted bool // an earlier daemon gave it to its worker
 
 	state  State
-	since  time.Time // when it entered the state
-	worker int       // -1 unless it runs
-	place  node      // in the list of its state
-	timing *Timing   // of its name; nil before a worker has had it
+	since  time.Time     // when it entered the state
+	waited time.Duration // that it was Queued before
+	worker int           // -1 unless it runs
+	place  node          // in the list of its state
+	gated  bool          // its gate is known
+	gate   *gate         // what bounds it and its like; nil for none
+	wait   node          // in line, while it is queued
+	turn   int64         // in line: the smaller, the sooner
+	timing *Timing       // of its name; nil before a worker has had it
 
 	twins     *twins // nil before the duplicates check
 	twin      node   // in twins.blocked
@@ -32,6 +37,6 @@ type task struct {
 
 func newTask(m *message.Message, watch chan<- Ended) *task {
 	t := &task{message: m, watch: watch, since: time.Now(), worker: -1, delayedAt: -1}
-	t.place.task, t.twin.task = t, t
+	t.place.task, t.wait.task, t.twin.task = t, t, t
 	return t
 }

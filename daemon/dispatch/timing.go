@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"maps"
 	"math"
 	"strings"
 	"time"
@@ -33,10 +34,27 @@ func (h *Histogram) add(d time.Duration) {
 	h.Sum += d.Seconds()
 }
 
-// Timing is how long the tasks of one name took.
+// Timing is how long the tasks of one name took, how they ended and what they have cost.
 type Timing struct {
 	Wait Histogram // in the queue, for a worker
 	Run  Histogram // in a worker
+
+	Ended map[Outcome]uint64
+	// CPU is in seconds, like the sums.
+	CPU        float64
+	MemoryPeak int64 // bytes, the most that one of them took
+	OOMKills   uint64
+}
+
+// ended counts an end.
+func (t *Timing) ended(e *Ended) {
+	if t.Ended == nil {
+		t.Ended = map[Outcome]uint64{}
+	}
+	t.Ended[e.Outcome]++
+	t.CPU += e.Usage.CPU.Seconds()
+	t.MemoryPeak = max(t.MemoryPeak, e.Usage.MemoryPeak)
+	t.OOMKills += uint64(e.Usage.OOMKills)
 }
 
 const (
@@ -82,6 +100,14 @@ func (t *timings) began(task *task, now time.Time) {
 	t.lateness(task.message, now)
 }
 
+// ended counts the end of a task, which may never have been given to a worker.
+func (t *timings) ended(task *task, e *Ended) {
+	if task.timing == nil {
+		task.timing = t.of(task.message.Task)
+	}
+	task.timing.ended(e)
+}
+
 // wrongClock is how far off a time of publication is not believed: one such would
 // outweigh all others in the sum.
 const wrongClock = 24 * time.Hour
@@ -109,7 +135,7 @@ func inName(r rune) bool {
 	return r == '.' || r == '_' || r == '<' || r == '>' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
 }
 
-// Timings is a snapshot of how long tasks took.
+// Timings is a snapshot of how long tasks took, and how they ended.
 type Timings struct {
 	ByName map[string]Timing
 	// Late is how long after their publication, and after the delay that they
@@ -124,7 +150,9 @@ func (d *Dispatcher) Timings(ctx context.Context) (Timings, error) {
 	err := d.ask(ctx, func() {
 		s = Timings{ByName: make(map[string]Timing, len(d.timings.byName)), Late: d.timings.late}
 		for name, timing := range d.timings.byName {
-			s.ByName[name] = *timing
+			copied := *timing
+			copied.Ended = maps.Clone(timing.Ended)
+			s.ByName[name] = copied
 		}
 	})
 	return s, err

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dispatcherd/daemon/message"
+	"dispatcherd/workers"
 )
 
 func (r *rig) timings() Timings {
@@ -74,8 +75,8 @@ func TestWaitAndRunAreTimedByName(t *testing.T) {
 		r.Finished(Ended{Seq: r.runner.leave("b"), Outcome: TimedOut, RunTime: 2 * time.Second})
 		synctest.Wait()
 		want := map[string]Timing{
-			"app.first":  {Wait: times(0, 4*time.Second), Run: times(3 * time.Second)}, // c waits since its delay is over
-			"app.second": {Wait: times(3 * time.Second), Run: times(2 * time.Second)},
+			"app.first":  {Wait: times(0, 4*time.Second), Run: times(3 * time.Second), Ended: map[Outcome]uint64{Failed: 1}}, // c waits since its delay is over
+			"app.second": {Wait: times(3 * time.Second), Run: times(2 * time.Second), Ended: map[Outcome]uint64{TimedOut: 1}},
 		}
 		if diff := cmp.Diff(want, r.timings().ByName); diff != "" {
 			r.Errorf("timings (-want +got):\n%s", diff)
@@ -92,11 +93,36 @@ func TestWhatNeverRanIsNotTimed(t *testing.T) {
 		if _, err := r.Cancel(r.Context(), Filter{}); err != nil {
 			r.Fatal(err)
 		}
-		want := map[string]Timing{"app.job": {Wait: times(0)}}
+		want := map[string]Timing{
+			"app.job":  {Wait: times(0), Ended: map[Outcome]uint64{Cancelled: 1, Discarded: 1}},
+			"app.else": {Ended: map[Outcome]uint64{Cancelled: 1}},
+		}
 		if diff := cmp.Diff(want, r.timings().ByName); diff != "" {
 			r.Errorf("timings (-want +got):\n%s", diff)
 		}
 		r.stop()
+	})
+}
+
+func TestCostIsAddedUpByName(t *testing.T) {
+	inBubble(t, 1, func(r *rig) {
+		for i, u := range []workers.Usage{
+			{CPU: time.Second, MemoryPeak: 5, OOMKills: 1}, {CPU: 500 * time.Millisecond, MemoryPeak: 9, OOMKills: 2}, {MemoryPeak: 7},
+		} {
+			uuid := fmt.Sprint(i)
+			r.submit(body(uuid, "app.job", message.Parallel))
+			r.Finished(Ended{Seq: r.runner.leave(uuid), Outcome: Succeeded, Usage: u})
+			synctest.Wait()
+		}
+		got := r.timings().ByName["app.job"]
+		got.Wait, got.Run = Histogram{}, Histogram{}
+		if diff := cmp.Diff(Timing{Ended: map[Outcome]uint64{Succeeded: 3}, CPU: 1.5, MemoryPeak: 9, OOMKills: 3}, got); diff != "" {
+			r.Errorf("the cost (-want +got):\n%s", diff)
+		}
+		r.timings().ByName["app.job"].Ended[Succeeded] = 99
+		if n := r.timings().ByName["app.job"].Ended[Succeeded]; n != 3 {
+			r.Errorf("a change of a snapshot changes the count to %d", n)
+		}
 	})
 }
 
@@ -110,7 +136,7 @@ func TestReturnedTaskHasWaitedOnce(t *testing.T) {
 		r.Freed()
 		synctest.Wait()
 		r.finish("a")
-		want := map[string]Timing{"app.job": {Wait: times(0), Run: times(0)}}
+		want := map[string]Timing{"app.job": {Wait: times(0), Run: times(0), Ended: map[Outcome]uint64{Succeeded: 1}}}
 		if diff := cmp.Diff(want, r.timings().ByName); diff != "" {
 			r.Errorf("timings (-want +got):\n%s", diff)
 		}

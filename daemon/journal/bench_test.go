@@ -3,6 +3,7 @@ package journal
 import (
 	"io"
 	"log/slog"
+	"math"
 	"testing"
 
 	"dispatcherd/daemon/journal/journaltest"
@@ -17,6 +18,9 @@ func BenchmarkLine(b *testing.B) {
 			handler, err := New(tt.format, io.Discard, slog.LevelInfo)
 			if err != nil {
 				b.Fatal(err)
+			}
+			if h, ok := handler.(*Handler); ok {
+				h.shared.out.(*native).flood.burst = math.MaxInt
 			}
 			log := slog.New(handler).With("part", "worker", "worker", 3)
 			for b.Loop() {

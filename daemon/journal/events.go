@@ -6,7 +6,9 @@ package journal
 // changed, and never used for anything else.
 var Events = map[string]string{
 	"task-died":         "7af992d33eb34151995ca1f8f017b81a",
+	"task-oom":          "0f67fbab7ae74eeaab4ce963800ef878",
 	"task-killed":       "e275becb04984b288d122a52d6e153d4",
+	"limit-absent":      "c7ba4bf8bdef4b52884ca99f8499873b",
 	"crash-loop":        "cd108359ffc04e71bc817c35c34c1877",
 	"crash-loop-over":   "9ab2f43c6f6847699e8c7f86499e5e71",
 	"postgres-lost":     "b9d91fc5b82b4c3391b70501aa534291",

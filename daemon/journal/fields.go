@@ -19,6 +19,21 @@ var fieldNames = map[string]string{
 	"part":    "DISPATCHERD_PART",
 	"stream":  "DISPATCHERD_STREAM",
 	"logger":  "DISPATCHERD_LOGGER",
+
+	// What a task has cost, and how its worker was ended.
+	"run_seconds":       "DISPATCHERD_RUN_SECONDS",
+	"queue_seconds":     "DISPATCHERD_QUEUE_SECONDS",
+	"cpu_seconds":       "DISPATCHERD_CPU_SECONDS",
+	"throttled_seconds": "DISPATCHERD_THROTTLED_SECONDS",
+	"memory_peak_bytes": "DISPATCHERD_MEMORY_PEAK_BYTES",
+	"memory_source":     "DISPATCHERD_MEMORY_SOURCE",
+	"memory_max_bytes":  "DISPATCHERD_MEMORY_MAX_BYTES",
+	"pids_peak":         "DISPATCHERD_PIDS_PEAK",
+	"read_bytes":        "DISPATCHERD_READ_BYTES",
+	"written_bytes":     "DISPATCHERD_WRITTEN_BYTES",
+	"oom_kills":         "DISPATCHERD_OOM_KILLS",
+	"leftovers":         "DISPATCHERD_LEFTOVERS",
+	"killed_by":         "DISPATCHERD_KILLED_BY",
 }
 
 const (

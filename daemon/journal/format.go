@@ -38,7 +38,7 @@ func New(format string, stderr io.Writer, level slog.Leveler) (slog.Handler, err
 		if !hasPath {
 			path = DefaultSocket
 		}
-		return newHandler(&native{socket: socket{path: path}, plain: &console{stderr}}, level), nil
+		return newHandler(&native{socket: socket{path: path}, plain: &console{stderr}, flood: flood{burst: floodBurst}}, level), nil
 	case name == Text:
 		return newHandler(&console{stderr}, level), nil
 	case name == Logfmt:

@@ -44,12 +44,12 @@ func TestLabelsBecomeFieldsAndStayReadable(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.With("part", "dispatcher").Warn("task ended", "worker", 3, "uuid", "u-1", "task", "app.work",
-		"outcome", errors.New("died"), "err", "killed by SIGKILL", "event", "task-died")
+		"outcome", errors.New("killed"), "err", "killed by SIGKILL", "event", "task-died")
 	r.want(t, journaltest.Entry{
-		"MESSAGE":  `task ended worker=3 uuid=u-1 task=app.work outcome=died err="killed by SIGKILL"`,
+		"MESSAGE":  `task ended worker=3 uuid=u-1 task=app.work outcome=killed err="killed by SIGKILL"`,
 		"PRIORITY": "4", "MESSAGE_ID": Events["task-died"],
 		"DISPATCHERD_PART": "dispatcher", "DISPATCHERD_WORKER": "3", "DISPATCHERD_TASK_UUID": "u-1",
-		"DISPATCHERD_TASK": "app.work", "DISPATCHERD_OUTCOME": "died",
+		"DISPATCHERD_TASK": "app.work", "DISPATCHERD_OUTCOME": "killed",
 	})
 }
 

@@ -13,6 +13,7 @@ const retryAfter = 5 * time.Second
 type native struct {
 	socket   socket
 	plain    output
+	flood    flood
 	entry    []byte    // the last one, for its memory
 	retry    time.Time // when the journal is tried again
 	diverted int       // lines that went to plain since it refused one
@@ -21,8 +22,27 @@ type native struct {
 // keepEntry is the largest entry whose memory is kept.
 const keepEntry = 64 << 10
 
-// write sends a line to the journal, or where it can be read instead.
+// write sends a line to the journal, unless it is one of a flood.
 func (n *native) write(l *line) error {
+	if dropped := n.flood.turn(time.Now()); dropped > 0 {
+		if err := n.pass(ebbed(dropped)); err != nil {
+			return err
+		}
+	}
+	if l.spoken {
+		written, first := n.flood.take()
+		if first {
+			return n.pass(flooded(l))
+		}
+		if !written {
+			return nil
+		}
+	}
+	return n.pass(l)
+}
+
+// pass sends a line to the journal, or where it can be read instead.
+func (n *native) pass(l *line) error {
 	now := time.Now()
 	if n.diverted > 0 && now.Before(n.retry) {
 		n.diverted++

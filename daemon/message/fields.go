@@ -18,6 +18,7 @@ const (
 	fieldWait
 	fieldPublished
 	fieldChannel
+	fieldLimits
 	fieldCount
 )
 
@@ -49,6 +50,8 @@ func fieldOf(name []byte) field {
 		return fieldPublished
 	case "channel":
 		return fieldChannel
+	case "limits":
+		return fieldLimits
 	default:
 		return fieldNone
 	}

@@ -26,7 +26,7 @@ const (
 	QueueOne OnDuplicate = "queue_one" // let one wait, drop the rest
 )
 
-// Message is one task or control request. Args, Kwargs and ControlData are parts of Body: none of the four may be modified.
+// Message is one task or control request. Args, Kwargs, Limits and ControlData are parts of Body: none of the five may be modified.
 type Message struct {
 	Body        []byte        // text of the JSON object, without whitespace around it; it is what the worker gets
 	Bare        bool          // the payload was not JSON and became the task's name
@@ -46,15 +46,17 @@ type Message struct {
 	Wait        bool          // "wait" is true: the sender of this control request waits for the end of what it asks for
 	Published   float64       // time_pub in Unix seconds; 0 when absent or not a finite number
 	Key         Key           // identity for duplicates
+	Limits      []byte        // JSON text of the value, of whatever kind; nil when absent or null
+	Restraint   string        // the limits that count, as the workers take them; set by whoever admits the task
 
 	at places
 }
 
 // places says where in Body the values are that slices or labels refer to.
 type places struct {
-	task, args, kwargs, data, uuid, channel span
-	uuidRepeated, channelRepeated           bool // it is there more than once
-	known                                   bool // the rest has been filled in
+	task, args, kwargs, data, limits, uuid, channel span
+	uuidRepeated, channelRepeated                   bool // it is there more than once
+	known                                           bool // the rest has been filled in
 }
 
 // Parse reads one payload, of which it keeps a copy. Text that is not JSON becomes a task of that name, unless it begins as JSON does: broken
@@ -132,6 +134,7 @@ func (m *Message) place(fields *fieldIndex) {
 		args:            fields.at[fieldArgs],
 		kwargs:          fields.at[fieldKwargs],
 		data:            fields.at[fieldControlData],
+		limits:          fields.at[fieldLimits],
 		uuid:            fields.at[fieldUUID],
 		channel:         fields.at[fieldChannel],
 		uuidRepeated:    fields.repeated[fieldUUID],
@@ -153,6 +156,10 @@ func (m *Message) slice() {
 	m.ControlData = m.at.data.of(m.Body)
 	if string(m.ControlData) == "null" {
 		m.ControlData = nil
+	}
+	m.Limits = m.at.limits.of(m.Body)
+	if string(m.Limits) == "null" {
+		m.Limits = nil
 	}
 }
 

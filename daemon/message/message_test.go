@@ -35,6 +35,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 		{"control null", `{"control": null, "control_data": null, "wait": 1, "reply_to": null}`, Message{IsControl: true}},
 		{"control of another kind", `{"control": 5, "control_data": [], "reply_to": [0]}`,
 			Message{IsControl: true, ControlData: []byte(`[]`), ReplyTo: "true"}},
+		{"limits", `{"task": "a", "limits": {"memory_max": "1G"}}`, Message{Task: "a", Limits: []byte(`{"memory_max": "1G"}`)}},
+		{"no limits", `{"task": "a", "limits": null}`, Message{Task: "a"}},
 		{"wait is for control only", `{"wait": true}`, Message{}},
 		{"falsy reply_to", `{"reply_to": 0.0}`, Message{}},
 		{"case of keys", `{"Task": "a", "TASK": "b", "UUID": "c"}`, Message{}},

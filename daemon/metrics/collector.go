@@ -7,6 +7,7 @@ import (
 	"dispatcherd/daemon/message"
 	"dispatcherd/pgnotify"
 	"dispatcherd/workers"
+	"dispatcherd/workers/supervisor"
 )
 
 // Sources is where the figures are asked for at each scrape.
@@ -17,6 +18,8 @@ type Sources struct {
 	Timings                      func() (dispatch.Timings, error)
 	Pool                         func() workers.Stats
 	Workers                      func() []workers.Info
+	// Usage measures the workers, each and all together.
+	Usage func() ([]supervisor.Usage, supervisor.Totals, error)
 	// Postgres is nil where it is not used.
 	Postgres func() pgnotify.Stats
 }
@@ -42,6 +45,9 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	p.set(rejected, float64(c.from.Rejected()))
 	p.chunks(c.from.Chunks())
 	p.pool(c.from.Pool())
+	if each, all, err := c.from.Usage(); err == nil { // without a supervisor there is nothing to measure
+		p.usage(each, all)
+	}
 	if c.from.Postgres != nil {
 		p.postgres(c.from.Postgres())
 	}
@@ -112,6 +118,12 @@ func (p *page) timings(s dispatch.Timings) {
 	for name, timing := range s.ByName {
 		p.times(waitTime, timing.Wait, name)
 		p.times(runTime, timing.Run, name)
+		for outcome, n := range timing.Ended {
+			p.set(ends, float64(n), name, string(outcome))
+		}
+		p.set(taskCPU, timing.CPU, name)
+		p.set(taskPeak, float64(timing.MemoryPeak), name)
+		p.set(taskOOM, float64(timing.OOMKills), name)
 	}
 	p.times(lateness, s.Late)
 }

@@ -55,12 +55,30 @@ var (
 	oldest   = gauge("dispatcherd_oldest_queued_seconds", "How long the first task in the queue has waited for a worker.")
 	waitTime = histogram("dispatcherd_task_wait_seconds", "How long tasks waited in the queue for a worker, by name.", "task")
 	runTime  = histogram("dispatcherd_task_run_seconds", "How long tasks ran in a worker, by name.", "task")
+	ends     = counter("dispatcherd_task_ends_total", "Tasks that have ended, by name and by how they ended.", "task", "outcome")
+	taskCPU  = counter("dispatcherd_task_cpu_seconds_total", "CPU time of tasks that have ended, by name.", "task")
+	taskPeak = gauge("dispatcherd_task_memory_peak_bytes", "The most memory that a task has taken, by name.", "task")
+	taskOOM  = counter("dispatcherd_task_oom_kills_total", "Processes of tasks that the out-of-memory killer has ended, by name.", "task")
 	lateness = histogram("dispatcherd_publish_to_start_seconds", "How long after their time_pub, less their delay, tasks were given to a worker.")
 
 	pool    = gauge("dispatcherd_workers", "Workers, by state.", "state")
 	starts  = counter("dispatcherd_worker_starts_total", "Workers that were started, by whether they became ready.", "result")
 	retired = counter("dispatcherd_worker_retirements_total", "Workers that were replaced because of their age.")
 	killed  = counter("dispatcherd_worker_kills_total", "Workers that were killed because they did not end in their grace.")
+
+	workerCPU       = counter("dispatcherd_worker_cpu_seconds_total", "CPU time of a worker and of what its tasks have started.", "worker")
+	workerThrottled = counter("dispatcherd_worker_throttled_seconds_total", "How long a worker was held back by a limit on CPU time.", "worker")
+	workerMemory    = gauge("dispatcherd_worker_memory_bytes", "Memory of a worker and of what its task has started.", "worker")
+	workerPeak      = gauge("dispatcherd_worker_memory_peak_bytes", "The most memory that a worker has taken.", "worker")
+	workerLimit     = gauge("dispatcherd_worker_memory_limit_bytes", "The limit on the memory of a worker, where there is one.", "worker")
+	workerPIDs      = gauge("dispatcherd_worker_pids", "Processes and threads of a worker.", "worker")
+	workerOOM       = counter("dispatcherd_worker_oom_kills_total", "Processes of a worker that the out-of-memory killer has ended.", "worker")
+	allCPU          = counter("dispatcherd_workers_cpu_seconds_total", "CPU time of all workers, those that have ended included.")
+	allThrottled    = counter("dispatcherd_workers_throttled_seconds_total", "How long workers were held back by limits on CPU time, those that have ended included.")
+	allMemory       = gauge("dispatcherd_workers_memory_bytes", "Memory of all workers.")
+	allPIDs         = gauge("dispatcherd_workers_pids", "Processes and threads of all workers.")
+	allOOM          = counter("dispatcherd_workers_oom_kills_total", "Processes of workers that the out-of-memory killer has ended.")
+	cgroupCount     = gauge("dispatcherd_cgroups", "Cgroups in the supervisor's tree.")
 
 	listens   = gauge("dispatcherd_postgres_connected", "1 while the daemon listens to Postgres, else 0.")
 	notified  = counter("dispatcherd_postgres_notifications_total", "Notifications that were received.")
@@ -74,7 +92,9 @@ var (
 var table = []series{
 	originalReceived, originalControls, originalWorkers, originalCreated, originalFinished, originalStatus,
 	rejected, chunks, joined, partial, conflicts,
-	accepted, tasks, ended, oldest, waitTime, runTime, lateness,
+	accepted, tasks, ended, oldest, waitTime, runTime, ends, taskCPU, taskPeak, taskOOM, lateness,
 	pool, starts, retired, killed,
+	workerCPU, workerThrottled, workerMemory, workerPeak, workerLimit, workerPIDs, workerOOM,
+	allCPU, allThrottled, allMemory, allPIDs, allOOM, cgroupCount,
 	listens, notified, relisten, outage, selfCheck, slowCheck,
 }

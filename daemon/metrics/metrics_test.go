@@ -15,6 +15,7 @@ import (
 	"dispatcherd/daemon/message"
 	"dispatcherd/pgnotify"
 	"dispatcherd/workers"
+	"dispatcherd/workers/supervisor"
 )
 
 func sources() Sources {
@@ -26,7 +27,7 @@ func sources() Sources {
 		Tasks: func() (dispatch.Stats, error) {
 			return dispatch.Stats{
 				Accepted: 11, Running: 1, Queued: 2, Blocked: 3, Delayed: 1, OldestQueued: 1500 * time.Millisecond,
-				Ended: map[dispatch.Outcome]uint64{dispatch.Succeeded: 1, dispatch.Died: 1, dispatch.CarriedOut: 2},
+				Ended: map[dispatch.Outcome]uint64{dispatch.Succeeded: 1, dispatch.OOMKilled: 1, dispatch.CarriedOut: 2},
 			}, nil
 		},
 		Timings: func() (dispatch.Timings, error) {
@@ -34,7 +35,10 @@ func sources() Sources {
 			wait.Buckets[0], wait.Buckets[6] = 2, 1
 			run := dispatch.Histogram{Sum: 3 * 60 * 60}
 			run.Buckets[len(run.Buckets)-1] = 1
-			return dispatch.Timings{ByName: map[string]dispatch.Timing{"app.tasks.add": {Wait: wait, Run: run}}, Late: wait}, nil
+			return dispatch.Timings{ByName: map[string]dispatch.Timing{"app.tasks.add": {
+				Wait: wait, Run: run, Ended: map[dispatch.Outcome]uint64{dispatch.Succeeded: 2, dispatch.TimedOut: 1},
+				CPU: 0.5, MemoryPeak: 1 << 20, OOMKills: 1,
+			}}, Late: wait}, nil
 		},
 		Pool: func() workers.Stats {
 			return workers.Stats{Busy: 1, Ready: 2, Counts: workers.Counts{Started: 5, FailedStarts: 4, Killed: 3, Retired: 2}}
@@ -44,6 +48,13 @@ func sources() Sources {
 				{ID: 0, State: workers.Busy, Created: time.Unix(1700000000, 250e6), Finished: 3},
 				{ID: 17, PID: 1700, State: workers.Starting, Created: time.Unix(1700000001, 0)},
 			}
+		},
+		Usage: func() ([]supervisor.Usage, supervisor.Totals, error) {
+			return []supervisor.Usage{
+					{Worker: 0, Memory: 100, Source: supervisor.FromCgroup, CPU: 1500 * time.Millisecond, Throttled: time.Second, MemoryPeak: 200, MemoryMax: 300, PIDs: 4, OOMKills: 5},
+					{Worker: 17},
+				}, supervisor.Totals{CPU: 2 * time.Second, Throttled: 3 * time.Second, Memory: 400, PIDs: 6, OOMKills: 7, Cgroups: 8},
+				nil
 		},
 		Postgres: func() pgnotify.Stats {
 			return pgnotify.Stats{
@@ -152,6 +163,9 @@ func TestStatusOnThePageIsThatOfTheCommandWorkers(t *testing.T) {
 func TestOurSeriesAreOnThePage(t *testing.T) {
 	t.Parallel()
 	want := `
+# HELP dispatcherd_cgroups Cgroups in the supervisor's tree.
+# TYPE dispatcherd_cgroups gauge
+dispatcherd_cgroups 8
 # HELP dispatcherd_chunk_conflicts_total Parts that named another total than the part before.
 # TYPE dispatcherd_chunk_conflicts_total counter
 dispatcherd_chunk_conflicts_total 6
@@ -165,15 +179,15 @@ dispatcherd_chunked_messages_total{result="repeated"} 2
 # HELP dispatcherd_chunks_received_total Parts of messages that were received, bad ones included.
 # TYPE dispatcherd_chunks_received_total counter
 dispatcherd_chunks_received_total 20
-# HELP dispatcherd_partial_messages Messages in parts of which some have not come.
-# TYPE dispatcherd_partial_messages gauge
-dispatcherd_partial_messages 7
 # HELP dispatcherd_messages_rejected_total Messages that were dropped: no message, too late, or a control request that was refused.
 # TYPE dispatcherd_messages_rejected_total counter
 dispatcherd_messages_rejected_total 1
 # HELP dispatcherd_oldest_queued_seconds How long the first task in the queue has waited for a worker.
 # TYPE dispatcherd_oldest_queued_seconds gauge
 dispatcherd_oldest_queued_seconds 1.5
+# HELP dispatcherd_partial_messages Messages in parts of which some have not come.
+# TYPE dispatcherd_partial_messages gauge
+dispatcherd_partial_messages 7
 # HELP dispatcherd_postgres_connected 1 while the daemon listens to Postgres, else 0.
 # TYPE dispatcherd_postgres_connected gauge
 dispatcherd_postgres_connected 1
@@ -210,6 +224,19 @@ dispatcherd_publish_to_start_seconds_bucket{le="3600"} 3
 dispatcherd_publish_to_start_seconds_bucket{le="+Inf"} 3
 dispatcherd_publish_to_start_seconds_sum 1.5
 dispatcherd_publish_to_start_seconds_count 3
+# HELP dispatcherd_task_cpu_seconds_total CPU time of tasks that have ended, by name.
+# TYPE dispatcherd_task_cpu_seconds_total counter
+dispatcherd_task_cpu_seconds_total{task="app.tasks.add"} 0.5
+# HELP dispatcherd_task_ends_total Tasks that have ended, by name and by how they ended.
+# TYPE dispatcherd_task_ends_total counter
+dispatcherd_task_ends_total{outcome="succeeded",task="app.tasks.add"} 2
+dispatcherd_task_ends_total{outcome="timed_out",task="app.tasks.add"} 1
+# HELP dispatcherd_task_memory_peak_bytes The most memory that a task has taken, by name.
+# TYPE dispatcherd_task_memory_peak_bytes gauge
+dispatcherd_task_memory_peak_bytes{task="app.tasks.add"} 1.048576e+06
+# HELP dispatcherd_task_oom_kills_total Processes of tasks that the out-of-memory killer has ended, by name.
+# TYPE dispatcherd_task_oom_kills_total counter
+dispatcherd_task_oom_kills_total{task="app.tasks.add"} 1
 # HELP dispatcherd_task_run_seconds How long tasks ran in a worker, by name.
 # TYPE dispatcherd_task_run_seconds histogram
 dispatcherd_task_run_seconds_bucket{task="app.tasks.add",le="0.001"} 0
@@ -258,14 +285,40 @@ dispatcherd_tasks_accepted_total 11
 dispatcherd_tasks_ended_total{outcome="abandoned"} 0
 dispatcherd_tasks_ended_total{outcome="cancelled"} 0
 dispatcherd_tasks_ended_total{outcome="carried out"} 2
-dispatcherd_tasks_ended_total{outcome="died"} 1
+dispatcherd_tasks_ended_total{outcome="crashed"} 0
 dispatcherd_tasks_ended_total{outcome="discarded"} 0
+dispatcherd_tasks_ended_total{outcome="exited"} 0
 dispatcherd_tasks_ended_total{outcome="failed"} 0
+dispatcherd_tasks_ended_total{outcome="killed"} 0
+dispatcherd_tasks_ended_total{outcome="lost"} 0
+dispatcherd_tasks_ended_total{outcome="oom_killed"} 1
 dispatcherd_tasks_ended_total{outcome="succeeded"} 1
-dispatcherd_tasks_ended_total{outcome="timed out"} 0
+dispatcherd_tasks_ended_total{outcome="timed_out"} 0
+# HELP dispatcherd_worker_cpu_seconds_total CPU time of a worker and of what its tasks have started.
+# TYPE dispatcherd_worker_cpu_seconds_total counter
+dispatcherd_worker_cpu_seconds_total{worker="0"} 1.5
+dispatcherd_worker_cpu_seconds_total{worker="17"} 0
 # HELP dispatcherd_worker_kills_total Workers that were killed because they did not end in their grace.
 # TYPE dispatcherd_worker_kills_total counter
 dispatcherd_worker_kills_total 3
+# HELP dispatcherd_worker_memory_bytes Memory of a worker and of what its task has started.
+# TYPE dispatcherd_worker_memory_bytes gauge
+dispatcherd_worker_memory_bytes{worker="0"} 100
+# HELP dispatcherd_worker_memory_limit_bytes The limit on the memory of a worker, where there is one.
+# TYPE dispatcherd_worker_memory_limit_bytes gauge
+dispatcherd_worker_memory_limit_bytes{worker="0"} 300
+# HELP dispatcherd_worker_memory_peak_bytes The most memory that a worker has taken.
+# TYPE dispatcherd_worker_memory_peak_bytes gauge
+dispatcherd_worker_memory_peak_bytes{worker="0"} 200
+dispatcherd_worker_memory_peak_bytes{worker="17"} 0
+# HELP dispatcherd_worker_oom_kills_total Processes of a worker that the out-of-memory killer has ended.
+# TYPE dispatcherd_worker_oom_kills_total counter
+dispatcherd_worker_oom_kills_total{worker="0"} 5
+dispatcherd_worker_oom_kills_total{worker="17"} 0
+# HELP dispatcherd_worker_pids Processes and threads of a worker.
+# TYPE dispatcherd_worker_pids gauge
+dispatcherd_worker_pids{worker="0"} 4
+dispatcherd_worker_pids{worker="17"} 0
 # HELP dispatcherd_worker_retirements_total Workers that were replaced because of their age.
 # TYPE dispatcherd_worker_retirements_total counter
 dispatcherd_worker_retirements_total 2
@@ -273,12 +326,31 @@ dispatcherd_worker_retirements_total 2
 # TYPE dispatcherd_worker_starts_total counter
 dispatcherd_worker_starts_total{result="failed"} 4
 dispatcherd_worker_starts_total{result="ready"} 5
+# HELP dispatcherd_worker_throttled_seconds_total How long a worker was held back by a limit on CPU time.
+# TYPE dispatcherd_worker_throttled_seconds_total counter
+dispatcherd_worker_throttled_seconds_total{worker="0"} 1
+dispatcherd_worker_throttled_seconds_total{worker="17"} 0
 # HELP dispatcherd_workers Workers, by state.
 # TYPE dispatcherd_workers gauge
 dispatcherd_workers{state="busy"} 1
 dispatcherd_workers{state="ready"} 2
 dispatcherd_workers{state="starting"} 0
 dispatcherd_workers{state="stopping"} 0
+# HELP dispatcherd_workers_cpu_seconds_total CPU time of all workers, those that have ended included.
+# TYPE dispatcherd_workers_cpu_seconds_total counter
+dispatcherd_workers_cpu_seconds_total 2
+# HELP dispatcherd_workers_memory_bytes Memory of all workers.
+# TYPE dispatcherd_workers_memory_bytes gauge
+dispatcherd_workers_memory_bytes 400
+# HELP dispatcherd_workers_oom_kills_total Processes of workers that the out-of-memory killer has ended.
+# TYPE dispatcherd_workers_oom_kills_total counter
+dispatcherd_workers_oom_kills_total 7
+# HELP dispatcherd_workers_pids Processes and threads of all workers.
+# TYPE dispatcherd_workers_pids gauge
+dispatcherd_workers_pids 6
+# HELP dispatcherd_workers_throttled_seconds_total How long workers were held back by limits on CPU time, those that have ended included.
+# TYPE dispatcherd_workers_throttled_seconds_total counter
+dispatcherd_workers_throttled_seconds_total 3
 `
 	if err := testutil.CollectAndCompare(&Collector{from: sources()}, strings.NewReader(want), ours()...); err != nil {
 		t.Error(err)

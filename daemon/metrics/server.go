@@ -73,7 +73,7 @@ func (s *Server) Listen() error {
 	switch {
 	case err == nil:
 		s.listener = listener
-		s.log.Info("metrics are served", "address", "http://"+listener.Addr().String()+"/metrics")
+		s.log.Info("metrics are served", "address", Place(listener))
 		return nil
 	case s.optional:
 		s.log.Error("metrics are not served", "err", err)
@@ -81,6 +81,14 @@ func (s *Server) Listen() error {
 	default:
 		return fmt.Errorf("metrics: %w", err)
 	}
+}
+
+// Place is where a client finds the page: its URL, or the path of a unix socket.
+func Place(l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return l.Addr().String()
+	}
+	return "http://" + l.Addr().String() + "/metrics"
 }
 
 // Close gives up an address that was listened on and is not going to be served.

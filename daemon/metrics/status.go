@@ -31,13 +31,20 @@ func (s *Server) Status() map[string]any {
 	}
 }
 
-// address is the configured host and port; for port 0 the one that was given.
+// address is the configured host and port; for port 0 the one that was given. A unix
+// socket, which can only be passed, has its path for a host.
 func (s *Server) address() (host string, port int) {
 	host, text, _ := net.SplitHostPort(s.cfg.Listen) // Validate has seen it
 	port, _ = strconv.Atoi(text)
-	if port == 0 && s.listener != nil {
-		if tcp, ok := s.listener.Addr().(*net.TCPAddr); ok {
-			port = tcp.Port
+	if s.listener == nil {
+		return host, port
+	}
+	switch at := s.listener.Addr().(type) {
+	case *net.UnixAddr:
+		return at.Name, 0
+	case *net.TCPAddr:
+		if port == 0 {
+			port = at.Port
 		}
 	}
 	return host, port

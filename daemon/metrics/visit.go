@@ -27,7 +27,7 @@ func (d *door) Accept() (net.Conn, error) {
 		<-d.server.slots
 		return nil, err
 	}
-	return &visit{TCPConn: conn.(*net.TCPConn), counts: &d.server.counts}, nil
+	return &visit{stream: conn.(stream), counts: &d.server.counts}, nil
 }
 
 // follow sees the connections come and go; it is the last that is called for one.
@@ -46,9 +46,16 @@ func (s *Server) follow(conn net.Conn, state http.ConnState) {
 // visitKey is where the context of a request has its visit.
 type visitKey struct{}
 
+// stream is a connection of TCP or of a unix socket, with what net/http asks for beyond
+// net.Conn: it ends its half before it closes, so that the client can read the answer.
+type stream interface {
+	net.Conn
+	CloseWrite() error
+}
+
 // visit is a connection, which is counted for what becomes of it first.
 type visit struct {
-	*net.TCPConn
+	stream
 	counts  *counts
 	counted atomic.Bool
 }
@@ -61,7 +68,7 @@ func (v *visit) became(count *atomic.Uint64) {
 
 // Read implements net.Conn. Whose time is over before a request is silent.
 func (v *visit) Read(b []byte) (int, error) {
-	n, err := v.TCPConn.Read(b)
+	n, err := v.stream.Read(b)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		v.became(&v.counts.silent)
 	}
@@ -71,5 +78,5 @@ func (v *visit) Read(b []byte) (int, error) {
 // Write implements net.Conn. What net/http answers on its own is that a request is bad.
 func (v *visit) Write(b []byte) (int, error) {
 	v.became(&v.counts.bad)
-	return v.TCPConn.Write(b)
+	return v.stream.Write(b)
 }

@@ -104,8 +104,8 @@ func TestManagerThatCannotBeToldIsLoggedOnce(t *testing.T) {
 
 func TestEnvironmentOfAChildNamesNoManager(t *testing.T) {
 	t.Parallel()
-	own := []string{"HOME=/", "NOTIFY_SOCKET=/n", "LISTEN_FDS=1", "LISTEN_PID=2", "WATCHDOG_USEC=3", "JOURNAL_STREAM=8:9"}
-	if got, want := Environ(own), []string{"HOME=/", "JOURNAL_STREAM=8:9"}; !slices.Equal(got, want) || len(own) != 6 {
+	own := []string{"HOME=/", "NOTIFY_SOCKET=/n", "LISTEN_FDS=1", "LISTEN_PID=2", "WATCHDOG_USEC=3", "CREDENTIALS_DIRECTORY=/c", "JOURNAL_STREAM=8:9"}
+	if got, want := Environ(own), []string{"HOME=/", "JOURNAL_STREAM=8:9"}; !slices.Equal(got, want) || len(own) != 7 {
 		t.Errorf("Environ(…) = %q, want %q; its argument is %q", got, want, own)
 	}
 }

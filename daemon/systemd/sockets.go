@@ -20,8 +20,8 @@ const (
 	SupervisorSocket = "supervisor"
 )
 
-// networks is of which kind each socket must be, in the words of package net.
-var networks = map[string]string{ControlSocket: "unix", MetricsSocket: "tcp", SupervisorSocket: "unixpacket"}
+// networks is of which kind each socket may be, in the words of package net.
+var networks = map[string][]string{ControlSocket: {"unix"}, MetricsSocket: {"tcp", "unix"}, SupervisorSocket: {"unixpacket"}}
 
 // firstPassed is the first descriptor that is passed (sd_listen_fds(3)).
 const firstPassed = 3
@@ -85,9 +85,10 @@ func listener(file *os.File, names []string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take over the socket %s: %w", name, err)
 	}
-	if got := l.Addr().Network(); got != networks[name] {
+	if got := l.Addr().Network(); !slices.Contains(networks[name], got) {
 		_ = l.Close() // it is of no use
-		return nil, fmt.Errorf("the socket %s must be of the kind %s (%s), got %s", name, networks[name], directive(name), got)
+		return nil, fmt.Errorf("the socket %s must be of the kind %s (%s), got %s",
+			name, strings.Join(networks[name], " or "), directive(name), got)
 	}
 	return l, nil
 }
@@ -96,7 +97,7 @@ func listener(file *os.File, names []string) (net.Listener, error) {
 func directive(name string) string {
 	switch name {
 	case MetricsSocket:
-		return "ListenStream=ADDRESS:PORT"
+		return "ListenStream=ADDRESS:PORT or /PATH"
 	case SupervisorSocket:
 		return "ListenSequentialPacket=/PATH"
 	default:

@@ -41,6 +41,15 @@ await() {
     done
 }
 
+# lacks is what the daemon says is missing of WHAT, "memory" or "cgroups".
+lacks() {
+    dispatcherctl status --output json | python3 -c 'import json, sys
+missing = json.load(sys.stdin)[0]["supervisor"]["missing"]
+print("; ".join(text for text in missing if sys.argv[1] in text or "no cgroups" in text))' "$1"
+}
+
+gone() { [ ! -d "/proc/$1" ]; }
+
 running_is() { [ "$(dispatcherctl running --output yaml | grep -c 'worker-[0-9]*:')" = "$1" ]; }
 runs() { dispatcherctl running --uuid "$1" --output yaml | grep -q 'worker-'; }
 runs_not() { ! runs "$1"; }
@@ -53,7 +62,7 @@ stop_daemons() {
     for pid in "${daemons[@]}"; do
         wait "$pid" || echo "(the daemon's exit code: $?)"
     done
-    gone=("${daemons[@]}")
+    stopped=("${daemons[@]}")
     daemons=()
 }
 
@@ -61,7 +70,7 @@ stop_daemons() {
 # sockets, temporary files, and processes that still work in the demo's directory.
 nothing_left() {
     local left="" pid
-    for pid in "${gone[@]}"; do
+    for pid in "${stopped[@]}"; do
         left+=$(find /sys/fs/cgroup -type d -name "dispatcherd-$pid" 2>/dev/null || true)
     done
     left+=$(find . -name '*.sock')

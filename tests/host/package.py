@@ -83,6 +83,21 @@ def logged():
 
 
 @step
+def newer_systemd():
+    """the drop-in for systemd 254 comes with it, and not before; here, with 252, it is passed over"""
+    links = [f"/usr/lib/systemd/system/dispatcherd-workers{at}.service.d/systemd-254.conf" for at in ("", "@")]
+    for version, there in ("252", False), ("254", True):
+        run(f"rpmbuild -bb --define '_topdir /run/fake' --define 'fake_version {version}' fake/systemd.spec", seconds=120)
+        run(f"{RPM} -U /run/fake/RPMS/noarch/systemd-{version}-1.noarch.rpm")
+        equal([os.path.exists(link) for link in links], [there, there])
+    contains(run("systemctl cat dispatcherd-workers"), "DelegateSubgroup=supervisor")
+    holder = main("dispatcherd-workers")
+    run("systemctl restart dispatcherd-workers", seconds=120)
+    until(lambda: state("dispatcherd") == "active" and main("dispatcherd-workers") != holder, "a new supervisor is up", 60)
+    who()
+
+
+@step
 def erased():
     """rpm -e: no unit, process, socket or cgroup is left"""
     count("last")

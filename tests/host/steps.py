@@ -176,3 +176,8 @@ def drop_in(unit, text):
 def as_user(user, command):
     """COMMAND, run by USER and none of root's groups."""
     return f"setpriv --reuid={user} --regid={user} --clear-groups {command}"
+
+
+def as_member(user, command):
+    """COMMAND, run by USER with all the groups that the user is a member of."""
+    return f"setpriv --reuid={user} --regid={user} --init-groups {command}"

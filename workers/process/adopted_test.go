@@ -116,3 +116,59 @@ func TestProcessThatIsGivenUpWritesItsFramesOut(t *testing.T) {
 		t.Errorf("noted task %d with %d bytes, running %v", n.Seq, len(n.Message), running)
 	}
 }
+
+// adopted is a worker of an earlier daemon that has written frames which nobody has read.
+func adopted(t *testing.T, unread ...[]byte) (*rig, *inbox) {
+	t.Helper()
+	r := newRigWith(t, &workers.Task{Seq: 70, UUID: "u-70", Name: "app.old"}, 5)
+	for _, b := range unread {
+		if _, err := r.worker.Write(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.disown(); err != nil {
+		t.Fatal(err)
+	}
+	in, err := newInbox(r.worker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, in
+}
+
+func TestRequestThatTheEarlierDaemonHasReadIsDisowned(t *testing.T) {
+	t.Parallel()
+	log := appendFrame(nil, frame{logFrame, 0, []byte(`{"level":"info","message":"waiting"}`)})
+	for name, unread := range map[string][][]byte{
+		"nothing": nil, "a log frame": {log}, "a part of one": {log[:20]},
+	} {
+		r, in := adopted(t, unread...)
+		if f, err := in.next(); err != nil || f.kind != replyFrame || f.seq != noRequest {
+			t.Errorf("with %s unread the worker got %+v, %v, want to know that no reply comes", name, f, err)
+		}
+		r.end()
+	}
+}
+
+func TestRequestThatNobodyHasReadIsAnswered(t *testing.T) {
+	t.Parallel()
+	log := appendFrame(nil, frame{logFrame, 0, []byte(`{"level":"info","message":"before it"}`)})
+	request := appendFrame(nil, frame{requestFrame, 9, []byte(`{"command":"alive"}`)})
+	for name, cut := range map[string]int{"whole": len(request), "in part": 20} {
+		r, in := adopted(t, log, request[:cut])
+		if _, err := r.worker.Write(request[cut:]); err != nil {
+			t.Fatal(err)
+		}
+		report := r.Receive()
+		if report.Kind != workers.Asked || report.Seq != 9 {
+			t.Fatalf("%s: reported %+v, want request 9", name, report)
+		}
+		if err := r.Reply(9, []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := in.next(); err != nil || f.kind != replyFrame || f.seq != 9 {
+			t.Errorf("%s: the worker got %+v, %v first, want the reply", name, f, err)
+		}
+		r.end()
+	}
+}

@@ -41,6 +41,9 @@ type Config struct {
 	// TasksAllow are patterns (*, ? and [...]) of task names that may run at
 	// all; none means all. Required with Tasks = "importable".
 	TasksAllow []string `toml:"tasks_allow"`
+	// LeftoverProcesses says what becomes of processes that a task leaves behind: "kill"
+	// ends them when it ends, "report" only counts them. Default "kill".
+	LeftoverProcesses string `toml:"leftover_processes"`
 	// Credentials lets workers have the password of the database in Settings. Default
 	// false: they get the connection without it.
 	Credentials bool `toml:"credentials"`
@@ -52,7 +55,7 @@ type Config struct {
 
 // DefaultConfig returns the section as it is when nothing is configured.
 func DefaultConfig() Config {
-	return Config{Python: "python3", Tasks: "registered"}
+	return Config{Python: "python3", Tasks: "registered", LeftoverProcesses: "kill"}
 }
 
 var dottedName = regexp.MustCompile(`^[\pL_][\pL\pN_]*(\.[\pL_][\pL\pN_]*)*$`)
@@ -92,6 +95,9 @@ func (c Config) Validate() error {
 	case c.Tasks == "importable" && len(c.TasksAllow) == 0:
 		errs = append(errs, errors.New(`worker.tasks_allow: must name what may run when worker.tasks is "importable", got nothing`))
 	}
+	if !slices.Contains([]string{"kill", supervisor.LeaveLeftovers}, c.LeftoverProcesses) {
+		add("leftover_processes", `"kill" or "report"`, fmt.Sprintf("%q", c.LeftoverProcesses))
+	}
 	return errors.Join(errs...)
 }
 
@@ -111,6 +117,6 @@ func (c Config) Spec(generation int, cancelGrace, shutdownGrace time.Duration) s
 		Generation: generation, Python: c.Python, PythonPath: c.PythonPath,
 		WorkingDirectory: c.WorkingDirectory, Preload: c.Preload, Class: c.Class,
 		Kwargs: kwargs, Settings: c.Settings, IdleTimeout: c.IdleTimeout, Env: c.Env, Tasks: c.Tasks, TasksAllow: c.TasksAllow,
-		CancelGrace: cancelGrace, ShutdownGrace: shutdownGrace,
+		CancelGrace: cancelGrace, ShutdownGrace: shutdownGrace, Measure: true, Leftovers: c.LeftoverProcesses,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dispatcherd/workers"
+	"dispatcherd/workers/supervisor"
 )
 
 // A frame is a header of 16 bytes and a body. The header is little endian:
@@ -24,16 +25,32 @@ import (
 // done frame begins with a fixed part of 24 bytes:
 //
 //	0  uint8   outcome: 1 succeeded, 2 failed, 3 cancelled
-//	1  uint8   flags: bit 0, the worker leaves after this task
+//	1  uint8   flags: bit 0, the worker leaves after this task; bit 1, a usage follows this
+//	           part; bit 2, it cannot be all of it: other processes are in the worker's
+//	           cgroup, or its memory has grown
 //	2  uint16  zero
 //	4  uint32  length of the error text
 //	8  float64 when the task began, Unix time in seconds
 //	16 float64 when it ended
 //
-// then come the error text and, to the end, the result as JSON (nothing: null).
+// then may come a usage of 56 bytes, of counters of the worker's process, with the children
+// that it has waited for, which began with it:
+//
+//	0  float64 seconds of CPU time at the task's begin
+//	8  float64 and at its end
+//	16 uint64  bytes of memory, the largest resident set during the task
+//	24 uint64  bytes read from block devices at its begin
+//	32 uint64  and at its end
+//	40 uint64  bytes written to block devices at its begin
+//	48 uint64  and at its end
+//
+// then the error text and, to the end, the result as JSON (nothing: null).
 const (
 	headerSize = 16
 	doneSize   = 24
+	usageSize  = 56
+	// The flags of a done frame.
+	leavesFlag, measuredFlag, moreFlag = 1, 2, 4
 	// maxBody is far above any message, and what a broken peer can make us hold.
 	maxBody = 256 << 20
 	// wireVersion is what a worker's hello must say.
@@ -86,26 +103,37 @@ func cutFrame(b []byte) (f frame, rest []byte, need int, err error) {
 	return f, b[need:], 0, nil
 }
 
-// hello checks the body of a worker's first frame.
-func hello(body []byte) error {
+// hello reads the body of a worker's first frame. The worker measures its tasks if it says
+// what it has used before the first one.
+func hello(body []byte) (meter, error) {
 	var h struct {
-		Version int `json:"version"`
+		Version   int      `json:"version"`
+		CPU       *float64 `json:"cpu"`       // seconds
+		Residents []int    `json:"residents"` // processes that are in its cgroup by then
 	}
 	if err := json.Unmarshal(body, &h); err != nil {
-		return fmt.Errorf("hello frame: %w", err)
+		return meter{}, fmt.Errorf("hello frame: %w", err)
 	}
 	if h.Version != wireVersion {
-		return fmt.Errorf("worker speaks version %d of the frames, the daemon version %d", h.Version, wireVersion)
+		return meter{}, fmt.Errorf("worker speaks version %d of the frames, the daemon version %d", h.Version, wireVersion)
 	}
-	return nil
+	if h.CPU == nil {
+		return meter{}, nil
+	}
+	return meter{known: true, spent: supervisor.Spent{CPUEnd: seconds(*h.CPU)}, residents: h.Residents}, nil
 }
 
 // doneReport reads the body of a done frame. It keeps no part of body.
-func doneReport(seq uint64, body []byte) (workers.Report, error) {
-	if len(body) < doneSize {
-		return workers.Report{}, fmt.Errorf("done frame of %d bytes", len(body))
+func doneReport(seq uint64, body []byte) (workers.Report, done, error) {
+	size := doneSize
+	if len(body) > 1 && body[1]&measuredFlag != 0 {
+		size += usageSize
 	}
-	r := workers.Report{Kind: workers.Done, Seq: seq, Stopping: body[1]&1 != 0}
+	if len(body) < size {
+		return workers.Report{}, done{}, fmt.Errorf("done frame of %d bytes", len(body))
+	}
+	r := workers.Report{Kind: workers.Done, Seq: seq, Stopping: body[1]&leavesFlag != 0}
+	d := done{measured: body[1]&measuredFlag != 0, more: body[1]&moreFlag != 0}
 	switch body[0] {
 	case 1:
 		r.Outcome = workers.Succeeded
@@ -114,18 +142,21 @@ func doneReport(seq uint64, body []byte) (workers.Report, error) {
 	case 3:
 		r.Outcome = workers.Cancelled
 	default:
-		return workers.Report{}, fmt.Errorf("done frame with outcome %d", body[0])
+		return workers.Report{}, done{}, fmt.Errorf("done frame with outcome %d", body[0])
 	}
-	size := binary.LittleEndian.Uint32(body[4:])
-	if uint64(size) > uint64(len(body)-doneSize) {
-		return workers.Report{}, errors.New("done frame whose error text is longer than itself")
+	text, rest := binary.LittleEndian.Uint32(body[4:]), body[size:]
+	if uint64(text) > uint64(len(rest)) {
+		return workers.Report{}, done{}, errors.New("done frame whose error text is longer than itself")
+	}
+	if d.measured {
+		d.spent = spentOf(body[doneSize:])
 	}
 	r.RunTime = seconds(float64At(body, 16) - float64At(body, 8))
-	r.Error = string(body[doneSize : doneSize+size])
-	if result := body[doneSize+size:]; len(result) > 0 {
+	r.Error = string(rest[:text])
+	if result := rest[text:]; len(result) > 0 {
 		r.Result = append([]byte(nil), result...)
 	}
-	return r, nil
+	return r, d, nil
 }
 
 func float64At(b []byte, i int) float64 {

@@ -83,9 +83,9 @@ func TestGoldenBodiesAreUnderstood(t *testing.T) {
 		var err error
 		switch g.Kind[0] {
 		case helloFrame:
-			err = hello(body)
+			_, err = hello(body)
 		case doneFrame:
-			_, err = doneReport(g.Seq, body)
+			_, _, err = doneReport(g.Seq, body)
 		case requestFrame:
 			_, err = requestReport(g.Seq, body)
 		case leaveFrame:
@@ -150,7 +150,7 @@ func TestDoneReportReadsOutcomeErrorAndResult(t *testing.T) {
 		{"the clock was set back", doneBody(1, 0, 10, 5, "", ""), workers.Report{Outcome: workers.Succeeded}},
 	} {
 		tt.want.Kind, tt.want.Seq = workers.Done, 7
-		got, err := doneReport(7, tt.body)
+		got, _, err := doneReport(7, tt.body)
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
@@ -167,7 +167,7 @@ func TestDoneReportRefusesWhatIsNone(t *testing.T) {
 		"unknown outcome": doneBody(9, 0, 1, 2, "", ""),
 		"error too long":  doneBody(2, 0, 1, 2, "abc", "")[:doneSize+2],
 	} {
-		if r, err := doneReport(1, body); err == nil {
+		if r, _, err := doneReport(1, body); err == nil {
 			t.Errorf("%s: doneReport = %+v, want an error", name, r)
 		}
 	}
@@ -203,7 +203,7 @@ func TestRequestKeepsItsDataAsPythonWroteIt(t *testing.T) {
 
 func TestHelloOfAnotherVersionIsRefused(t *testing.T) {
 	t.Parallel()
-	err := hello([]byte(`{"version":2}`))
+	_, err := hello([]byte(`{"version":2}`))
 	if err == nil || err.Error() != "worker speaks version 2 of the frames, the daemon version 1" {
 		t.Errorf("hello of version 2: %v", err)
 	}

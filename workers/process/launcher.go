@@ -20,6 +20,11 @@ type holder interface {
 	Launch(ctx context.Context, worker int) (*supervisor.Launched, error)
 	Interrupt(worker int) error
 	Kill(worker int) error
+	// Limits are those of every worker, as text.
+	Limits() string
+	Limit(worker int, limits string, fresh bool, done func(supervisor.Limited)) (waits bool, err error)
+	Watch(worker int) error
+	Account(ctx context.Context, worker int, spent supervisor.Spent) (supervisor.Account, error)
 }
 
 var _ holder = (*supervisor.Client)(nil)
@@ -44,10 +49,17 @@ func (l *Launcher) Launch(ctx context.Context, id int) (workers.Process, error) 
 // Adopt makes a process of a worker of an earlier daemon. t is the task that it runs, or
 // nil; theirs is that task's number in the note about it.
 func (l *Launcher) Adopt(launched *supervisor.Launched, t *workers.Task, theirs uint64) (workers.Process, error) {
-	return l.open(launched, t, theirs)
+	p, err := l.open(launched, t, theirs)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.disown(); err != nil {
+		p.log.Warn("a request that the earlier daemon did not answer stays without an answer", "err", err)
+	}
+	return p, nil
 }
 
-func (l *Launcher) open(launched *supervisor.Launched, t *workers.Task, theirs uint64) (workers.Process, error) {
+func (l *Launcher) open(launched *supervisor.Launched, t *workers.Task, theirs uint64) (*Process, error) {
 	id := launched.Worker
 	p, err := newProcess(id, launched, t, theirs, l.holder, l.log)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"dispatcherd/workers"
@@ -40,7 +41,11 @@ type Process struct {
 	pumps          sync.WaitGroup
 	current        atomic.Pointer[workers.Task] // whose output it is
 	notes          *supervisor.Notebook         // what the next daemon is to know
-	theirs         uint64                       // the number that the worker has for a task of an earlier daemon
+	restraint      restraint
+	theirs         uint64 // the number that the worker has for a task of an earlier daemon
+
+	watched atomic.Bool // the supervisor looks at the task
+	meter   meter       // owned by Receive
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -57,7 +62,8 @@ func newProcess(id int, launched *supervisor.Launched, t *workers.Task, theirs u
 	p := &Process{
 		theirs: theirs,
 		id:     id, launched: launched, holder: h, log: log.With("worker", id),
-		closed: make(chan struct{}), exited: make(chan struct{}),
+		restraint: restraint{has: launched.Limits, ran: t != nil},
+		closed:    make(chan struct{}), exited: make(chan struct{}),
 	}
 	if t != nil {
 		p.current.Store(t)
@@ -99,21 +105,39 @@ func (p *Process) awaitExit() {
 	close(p.exited)
 	// A child that the worker left behind may hold its end of the socket open:
 	// the end of the process is what counts, not the end of the stream.
-	_ = p.launched.Socket.SetReadDeadline(time.Unix(1, 0))
+	p.restraint.mu.Lock()
+	defer p.restraint.mu.Unlock()
+	p.interruptLocked()
 }
 
 // PID is the number of the process.
 func (p *Process) PID() int { return p.launched.PID }
 
-// Send hands over a task.
+// Send hands over a task, once the worker has its limits.
 func (p *Process) Send(t *workers.Task) error {
+	if held, err := p.hold(t); held || err != nil {
+		return err
+	}
+	return p.hand(t)
+}
+
+// hand gives the worker its task.
+func (p *Process) hand(t *workers.Task) error {
 	p.current.Store(t)
 	p.notes.Begin(supervisor.Note{Seq: t.Seq, Began: time.Now(), UUID: t.UUID, Task: t.Name, Message: t.Body})
 	return p.out.put(frame{kind: taskFrame, seq: t.Seq, body: t.Body})
 }
 
-// Cancel interrupts task seq: the frame says which, the signal that there is one.
+// Cancel interrupts task seq: the frame says which, the signal that there is one. It never
+// overtakes a task that waits for its limits.
 func (p *Process) Cancel(seq uint64) error {
+	if p.holdBack(seq) {
+		return nil
+	}
+	return p.cancel(seq)
+}
+
+func (p *Process) cancel(seq uint64) error {
 	if p.theirs != 0 {
 		seq = p.theirs
 	}
@@ -125,6 +149,12 @@ func (p *Process) Cancel(seq uint64) error {
 
 // Ring repeats the signal; without a cancel that waits to be read it does nothing.
 func (p *Process) Ring() error { return p.holder.Interrupt(p.id) }
+
+// Watch has the supervisor look at the running task from time to time.
+func (p *Process) Watch() error {
+	p.watched.Store(true)
+	return p.holder.Watch(p.id)
+}
 
 // Stop asks the process to leave when it has nothing to do.
 func (p *Process) Stop() error { return p.out.put(frame{kind: stopFrame}) }
@@ -144,6 +174,9 @@ func (p *Process) Close() { p.closeOnce.Do(func() { close(p.closed) }) }
 func (p *Process) Receive() workers.Report {
 	for {
 		f, err := p.nextFrame()
+		if errors.Is(err, errTold) {
+			return p.takeTold()
+		}
 		if err != nil {
 			return p.finish(err)
 		}
@@ -166,8 +199,11 @@ func (p *Process) nextFrame() (frame, error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return f, err
 		}
+		if p.hasTold() {
+			return frame{}, errTold
+		}
 		p.ended = true
-		<-p.exited // which it is: only then there is a deadline
+		<-p.exited // which it is: only then there is another deadline
 	}
 	f, err := p.in.rest()
 	if errors.Is(err, io.EOF) && p.exit.GivenUp && p.in.partial() {
@@ -182,14 +218,22 @@ func (p *Process) nextFrame() (frame, error) {
 func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 	switch f.kind {
 	case helloFrame:
-		return workers.Report{Kind: workers.Hello}, true, hello(f.body)
+		if p.meter, err = hello(f.body); err != nil {
+			return workers.Report{}, false, err
+		}
+		return p.greeted(), true, nil
 	case doneFrame:
 		// What the task has printed is logged as the task's before it counts as done.
 		p.stdout.drain()
 		p.stderr.drain()
+		t := p.current.Load()
+		var d done
+		if r, d, err = doneReport(f.seq, f.body); err == nil {
+			p.account(&r, d, t)
+		}
 		p.notes.End()
-		t := p.current.Swap(nil)
-		r, err = doneReport(f.seq, f.body)
+		p.current.Store(nil)
+		p.restraint.done()
 		if t != nil && p.theirs != 0 && r.Seq == p.theirs {
 			r.Seq = t.Seq
 		}
@@ -217,7 +261,7 @@ func (p *Process) finish(err error) workers.Report {
 	switch {
 	case p.ended:
 		bound = 0
-	case !errors.Is(err, io.EOF):
+	case !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET): // which is an end with something unread
 		bound, why = 0, "; "+err.Error()
 	}
 	if p.waitExit(bound) {
@@ -240,10 +284,14 @@ func (p *Process) finish(err error) workers.Report {
 	p.closeFiles()
 	p.pumps.Wait()
 	p.out.wait.Wait()
-	return workers.Report{
-		Kind: workers.Exited, Exit: explain(p.exit) + why,
+	r := workers.Report{
+		Kind: workers.Exited, Exit: explain(p.exit) + why, Death: deathOf(p.exit),
 		Clean: p.exit.Code == 0 && p.exit.Signal == 0 && !p.exit.Lost && !p.exit.GivenUp,
 	}
+	if p.current.Load() != nil {
+		r.Usage = p.lastUsage()
+	}
+	return r
 }
 
 // explain says how the process ended, and what an exit code of the runtime's own means.

@@ -33,6 +33,10 @@ type rig struct {
 	said           []string // what the supervisor was asked
 	onKill         func()
 	note           *os.File
+	limiter
+	asked   []supervisor.Spent // guarded by mu; of the accounts
+	account supervisor.Account // what is answered
+	refusal error
 }
 
 func (r *rig) Launch(context.Context, int) (*supervisor.Launched, error) {
@@ -44,6 +48,21 @@ func (r *rig) Interrupt(worker int) error {
 	defer r.mu.Unlock()
 	r.said = append(r.said, fmt.Sprintf("interrupt %d", worker))
 	return nil
+}
+
+func (r *rig) Watch(worker int) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.said = append(r.said, fmt.Sprintf("watch %d", worker))
+	return nil
+}
+
+func (r *rig) Account(_ context.Context, worker int, spent supervisor.Spent) (supervisor.Account, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.said = append(r.said, fmt.Sprintf("account %d", worker))
+	r.asked = append(r.asked, spent)
+	return r.account, r.refusal
 }
 
 func (r *rig) Kill(worker int) error {

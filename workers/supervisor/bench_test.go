@@ -35,6 +35,63 @@ func BenchmarkLaunch(b *testing.B) {
 	}
 }
 
+// BenchmarkTask measures what a worker's process uses for a task that does nothing, with and
+// without an account of it. The two take turns: what else the machine does hits both.
+func BenchmarkTask(b *testing.B) {
+	var hands [2]*hand
+	for i := range hands {
+		spec := project(b)
+		spec.Measure = i == 1
+		hands[i] = newTeam(b, Config{}, spec).hire(b, 1)
+	}
+	const turn = 500
+	var used [2]time.Duration
+	tasks := 0
+	for b.Loop() {
+		for i, h := range hands {
+			before := cpuOf(b, h.PID)
+			for range turn {
+				h.run(b, "nothing")
+				h.done(b)
+			}
+			used[i] += cpuOf(b, h.PID) - before
+		}
+		tasks += turn
+	}
+	for i, name := range []string{"plain", "measured"} {
+		b.ReportMetric(float64(used[i].Nanoseconds())/1e3/float64(tasks), "us-cpu-"+name)
+	}
+}
+
+// BenchmarkAccount measures the answer to what a task has cost.
+func BenchmarkAccount(b *testing.B) {
+	for _, cfg := range []Config{{}, {Tree: noTree}} {
+		name := isolationCgroup
+		if cfg.Tree == noTree {
+			name = isolationGroup
+		}
+		b.Run(name, func(b *testing.B) {
+			tm := newTeam(b, cfg, project(b))
+			tm.hire(b, 1)
+			for b.Loop() {
+				if _, err := tm.client.Account(b.Context(), 1, Spent{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// cpuOf returns the CPU time of a process with one thread.
+func cpuOf(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/schedstat")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(number(b, strings.Fields(string(text))[0]))
+}
+
 // launchAll starts n workers at once, and ends them.
 func (tm *team) launchAll(b *testing.B, n int) (started, ready time.Duration) {
 	b.Helper()
@@ -85,4 +142,27 @@ func rss(b *testing.B, pid int) float64 {
 	}
 	b.Fatal("no VmRSS")
 	return 0
+}
+
+// BenchmarkLimit measures a change of a worker's limits between two tasks, from the daemon's
+// request to the answer, where the kernel hands controllers down and where it does not.
+func BenchmarkLimit(b *testing.B) {
+	for _, cfg := range []Config{{}, {Tree: noTree}} {
+		name := isolationCgroup
+		if cfg.Tree == noTree {
+			name = isolationGroup
+		}
+		b.Run(name, func(b *testing.B) {
+			tm := newTeam(b, cfg, project(b))
+			tm.hire(b, 1)
+			for b.Loop() {
+				for _, limits := range []string{`{"memory_max": "1G", "cpu_quota": "50%"}`, `{"memory_max": "2G", "tasks_max": 64}`} {
+					if l := tm.limited(b, 1, limits, true); l.Err != nil {
+						b.Fatal(l.Err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(2*b.N), "µs/change")
+		})
+	}
 }

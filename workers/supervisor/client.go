@@ -24,9 +24,15 @@ const (
 	// clearTime bounds the last connection, which is made only to have the workers
 	// of a lost supervisor ended.
 	clearTime = 10 * time.Second
+	// takenTime is how long another daemon may be connected: the end of one that was
+	// killed is seen a moment after the next one has come.
+	takenTime = 2 * time.Second
 )
 
 var errNotConnected = errors.New("the supervisor is not connected")
+
+// ErrTaken is another daemon that the supervisor serves.
+var ErrTaken = errors.New("another daemon is connected to the supervisor")
 
 // Dial connects to the supervisor's socket (SOCK_SEQPACKET, "unixpacket").
 type Dial func(ctx context.Context) (*net.UnixConn, error)
@@ -37,6 +43,7 @@ type Launched struct {
 	Worker                 int
 	PID                    int
 	Cgroup                 string // its directory; "" when it is held by its process group
+	Limits                 string // a JSON object; "" where the supervisor cannot limit
 	Socket, Stdout, Stderr *os.File
 	Note                   *os.File    // for OpenNotebook and ReadNote
 	Exited                 <-chan Exit // buffered; gets exactly one value
@@ -50,17 +57,22 @@ type Client struct {
 
 	mu        sync.Mutex // guards the fields below
 	spec      Spec
+	limits    string        // of spec
 	conn      *conn         // nil while there is no connection
 	up        chan struct{} // closed while there is one
 	lastID    uint64
 	pending   map[uint64]chan answer // launches that were asked for
 	asked     map[uint64]*usageCall
+	limiting  map[uint64]func(Limited)
+	accounts  map[uint64]accountCall
 	workers   map[int]held // the ones that live
 	orphans   []orphan     // the ones that lived when a supervisor was lost
 	inherited []*Launched  // before the welcome
 	info      Info
 
-	heirs chan []*Launched // has room for one
+	heirs    chan []*Launched // has room for one
+	welcomes chan struct{}    // has room for one
+	refusal  error            // see Spec.Require
 }
 
 // held is a worker whose end will be told.
@@ -78,15 +90,17 @@ type answer struct {
 // cgroup tree of that name.
 func NewClient(spec Spec, tree string, dial Dial, log *slog.Logger) *Client {
 	return &Client{
-		spec: spec, tree: tree, dial: dial, log: log,
-		up: make(chan struct{}), pending: map[uint64]chan answer{}, asked: map[uint64]*usageCall{}, workers: map[int]held{},
-		heirs: make(chan []*Launched, 1),
+		spec: spec, limits: spec.Limits.String(), tree: tree, dial: dial, log: log,
+		up: make(chan struct{}), pending: map[uint64]chan answer{}, asked: map[uint64]*usageCall{},
+		limiting: map[uint64]func(Limited){}, accounts: map[uint64]accountCall{}, workers: map[int]held{},
+		heirs: make(chan []*Launched, 1), welcomes: make(chan struct{}, 1),
 	}
 }
 
 // Run keeps the connection: when it is lost, every worker's Exited says so, and
-// Run dials again. It returns nil once ctx has ended, after closing it, and an
-// error at once if the spec cannot be used.
+// Run dials again. It returns nil once ctx has ended, after closing it, an error at
+// once if the spec cannot be used or the supervisor lacks what it requires, and
+// ErrTaken if the supervisor goes on serving another daemon.
 func (c *Client) Run(ctx context.Context) error {
 	c.mu.Lock()
 	err := c.spec.Check()
@@ -94,9 +108,11 @@ func (c *Client) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.keep(ctx)
+	if err := c.keep(ctx); err != nil {
+		return err
+	}
 	c.clear(ctx)
-	return nil
+	return c.refused()
 }
 
 // Use has the workers that are launched from now on started as spec says; those that live
@@ -107,27 +123,36 @@ func (c *Client) Use(spec Spec) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.spec = spec
+	c.spec, c.limits = spec, spec.Limits.String()
 	if c.conn != nil {
 		c.conn.send(packet{Op: opSpec, Spec: &spec}) // if it is lost, the next welcome is answered with it
 	}
 	return nil
 }
 
-// keep keeps the connection until ctx ends.
-func (c *Client) keep(ctx context.Context) {
+// keep keeps the connection until ctx ends, or it is clear that it is another daemon's.
+func (c *Client) keep(ctx context.Context) error {
+	var taken time.Time // since when another daemon is connected
 	for attempt := 0; ; attempt++ {
 		timer := time.NewTimer(redialDelay(attempt))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return
+			return nil
 		}
 		began := time.Now()
 		err := c.connect(ctx)
-		if ctx.Err() != nil {
-			return
+		if ctx.Err() != nil || c.refused() != nil {
+			return nil
+		}
+		switch {
+		case !errors.Is(err, ErrTaken):
+			taken = time.Time{}
+		case taken.IsZero():
+			taken = began
+		case began.Sub(taken) > takenTime:
+			return err
 		}
 		c.report(err)
 		if time.Since(began) > steadyTime {
@@ -225,6 +250,9 @@ func (c *Client) handle(link *conn, p packet, files []*os.File) error {
 	case opWelcome:
 		return c.welcomed(link, p.Welcome)
 	case opRefused:
+		if p.Daemon != 0 {
+			return fmt.Errorf("%w: process %d", ErrTaken, p.Daemon)
+		}
 		return fmt.Errorf("the supervisor has refused: %s", p.Error)
 	case opLaunched:
 		c.launched(link, p, files)
@@ -236,8 +264,12 @@ func (c *Client) handle(link *conn, p packet, files []*os.File) error {
 		c.exited(p)
 	case opForks:
 		c.forkServer(p.ForkServer)
+	case opLimited:
+		c.limited(p)
 	case opUsage:
 		c.measured(p)
+	case opAccount:
+		c.accounted(p)
 	}
 	closeAll(files)
 	return nil
@@ -256,12 +288,20 @@ func (c *Client) welcomed(link *conn, w *welcome) error {
 		return fmt.Errorf("connection to the supervisor: %w", err)
 	}
 	c.mu.Lock()
+	if err := c.requireLocked(w, version); err != nil {
+		c.mu.Unlock()
+		return err
+	}
 	spec := c.spec
 	link.send(packet{Op: opSpec, Spec: &spec}) // receive meets the same end
 	if c.info.PID != 0 && c.info.PID != w.PID {
 		c.info.Restarts++
 	}
 	c.info.PID, c.info.Version, c.info.Isolation, c.info.Tree, c.info.LastError = w.PID, version, w.Isolation, w.Tree, ""
+	c.info.Missing, c.info.Lesser, c.info.Unit = w.Missing, w.Lesser, w.Unit
+	if version < limitsSince {
+		c.info.Missing = []string{tooOld}
+	}
 	c.orphans = nil
 	c.conn = link
 	c.disinheritLocked()
@@ -269,6 +309,10 @@ func (c *Client) welcomed(link *conn, w *welcome) error {
 	c.inherited = nil
 	close(c.up)
 	c.mu.Unlock()
+	poke(c.welcomes)
+	if version < limitsSince {
+		c.log.Warn("the supervisor cannot do all that this daemon could have done", "why", tooOld)
+	}
 	c.log.Info("connected to the supervisor", "pid", w.PID, "version", version, "isolation", w.Isolation, "tree", w.Tree)
 	return nil
 }
@@ -302,6 +346,11 @@ func (c *Client) lose(orphaned bool) {
 	for id, call := range c.asked {
 		call.answer <- errNotConnected // buffered
 		delete(c.asked, id)
+	}
+	clear(c.limiting) // the ends of their workers are told
+	for id, call := range c.accounts {
+		call <- accountAnswer{err: errNotConnected} // buffered
+		delete(c.accounts, id)
 	}
 	for id, w := range c.workers {
 		w.exited <- Exit{Lost: true} // buffered

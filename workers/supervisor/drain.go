@@ -43,9 +43,9 @@ func (s *Supervisor) drain(signals <-chan os.Signal) {
 		again func(*worker) // every ringTime; nil for never
 		grace time.Duration
 	}{
-		{stageAsked, func(w *worker) { w.tell(frameStop, 0) }, nil, finish},
+		{stageAsked, func(w *worker) { w.tell(frameStop, anyTask) }, nil, finish},
 		{stageCancelled, s.cancel, s.ring, cancel},
-		{stageKilled, s.kill, nil, killTime},
+		{stageKilled, func(w *worker) { s.killBy(w, ByDrain) }, nil, killTime},
 	} {
 		switch {
 		case step.stage == stageKilled:

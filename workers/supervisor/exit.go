@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"time"
 
+	"dispatcherd/cgroups"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -19,7 +21,7 @@ type Exit struct {
 	// GivenUp means that nobody waits any longer for the end of a process that was
 	// killed. It is the daemon's own verdict, and the other fields are empty.
 	GivenUp bool `json:"-"`
-	// OOM means that the kernel's out-of-memory killer struck in the worker's cgroup.
+	// OOM means that the kernel's out-of-memory killer has ended the worker's process.
 	OOM        bool          `json:"oom,omitempty"`
 	MaxRSS     int64         `json:"max_rss,omitempty"` // bytes
 	UserTime   time.Duration `json:"user_time,omitempty"`
@@ -27,7 +29,22 @@ type Exit struct {
 	// Survivors counts the processes that the worker left behind and that were
 	// killed after it.
 	Survivors int `json:"survivors,omitempty"`
+	// By says who has killed it, as far as that is known; "" is nobody, or somebody.
+	By string `json:"by,omitempty"`
+	// Account is what was used since the last account, or since its process began: what it
+	// used itself before its last task began must be taken off. Nil: nothing is known.
+	Account *Account `json:"account,omitempty"`
+
+	read, written int64           // bytes, of its own process
+	counted       cgroups.Account // by its cage
 }
+
+// Who has killed a worker.
+const (
+	ByOrder = "the daemon"
+	ByDrain = "the supervisor, which was told to end"
+	ByOOM   = "the kernel's out-of-memory killer"
+)
 
 // String says it in words, for logs and replies.
 func (e Exit) String() string {
@@ -64,6 +81,9 @@ func (e Exit) cause() string {
 	return text
 }
 
+// blockSize is the unit of the block operations in rusage, in bytes.
+const blockSize = 512
+
 // exitOf translates what wait4(2) said.
 func exitOf(status syscall.WaitStatus, usage syscall.Rusage) Exit {
 	exit := Exit{
@@ -71,6 +91,7 @@ func exitOf(status syscall.WaitStatus, usage syscall.Rusage) Exit {
 		UserTime:   time.Duration(usage.Utime.Nano()),
 		SystemTime: time.Duration(usage.Stime.Nano()),
 	}
+	exit.read, exit.written = usage.Inblock*blockSize, usage.Oublock*blockSize
 	if status.Signaled() {
 		exit.Signal = status.Signal()
 		exit.Core = status.CoreDump()

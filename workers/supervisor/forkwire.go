@@ -40,6 +40,7 @@ type forkSpec struct {
 	Tasks            string          `json:"tasks,omitempty"`
 	TasksAllow       []string        `json:"tasks_allow,omitempty"`
 	Settings         json.RawMessage `json:"settings,omitempty"`
+	Measure          bool            `json:"measure,omitempty"`
 }
 
 func forkSpecOf(s Spec) forkSpec {
@@ -47,7 +48,7 @@ func forkSpecOf(s Spec) forkSpec {
 		Op: "spec", Version: 1, Generation: s.Generation, PythonPath: s.PythonPath,
 		WorkingDirectory: s.WorkingDirectory, Preload: s.Preload, Class: s.Class,
 		Kwargs: s.Kwargs, IdleTimeout: s.IdleTimeout.Seconds(), Tasks: s.Tasks, TasksAllow: s.TasksAllow,
-		Settings: s.Settings,
+		Settings: s.Settings, Measure: s.Measure,
 	}
 }
 

@@ -10,14 +10,9 @@ import (
 )
 
 // openCage holds nothing.
-type openCage struct{}
+type openCage struct{ cage }
 
-func (openCage) path() string                                { return "" }
-func (openCage) add(int) error                               { return nil }
-func (openCage) kill() error                                 { return nil }
-func (openCage) dying(int)                                   {}
-func (openCage) memory(sessions) (int64, UsageSource, error) { return 0, Unknown, nil }
-func (openCage) bury(context.Context, *Exit) error           { return nil }
+func (openCage) kill() error { return nil }
 
 func TestAnswerToAForkThatWasGivenUpIsNotTheNextOnes(t *testing.T) {
 	t.Parallel()

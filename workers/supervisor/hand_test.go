@@ -18,6 +18,9 @@ import os, signal, subprocess, sys, time
 def say(text):
     print(text, flush=True)
 
+def nothing():
+    pass
+
 def leave(code):
     os._exit(code)
 
@@ -74,6 +77,22 @@ def hold(mebibytes):
         say("holding")
         time.sleep(300)
         os._exit(len(taken) % 2)
+
+def take(mebibytes):
+    """Try to take memory, and say how that went."""
+    try:
+        taken = bytearray(mebibytes << 20)
+    except MemoryError:
+        say("MemoryError")
+    else:
+        say("taken" if taken else "nothing")
+
+kept = []
+
+def keep(mebibytes):
+    """Take memory and do not give it back."""
+    kept.append(b"x" * (mebibytes << 20))
+    say("kept")
 
 def deaf_once():
     """Miss the first signal, as a system call does that begins right after it."""
@@ -179,7 +198,11 @@ func (h *hand) run(t testing.TB, task string, args ...any) {
 // done waits for the end of a task.
 func (h *hand) done(t testing.TB) {
 	t.Helper()
-	if kind, body := h.frame(t); kind != 'D' {
+	kind, body := h.frame(t)
+	for kind == 'L' { // the exception that ended the task
+		kind, body = h.frame(t)
+	}
+	if kind != 'D' {
 		t.Fatalf("worker %d sent %c %q, want D", h.Worker, kind, body)
 	}
 }

@@ -1,5 +1,7 @@
 package supervisor
 
+import "dispatcherd/cgroups"
+
 // Info is what the client knows about its supervisor.
 type Info struct {
 	Connected          bool
@@ -10,7 +12,10 @@ type Info struct {
 	Restarts           int    // how often another supervisor process took over
 	ForkServer         string // "starting", "ready" or "failed: …"; "" before the first
 	ForkServerRestarts int    // how often this supervisor replaced one that had ended unasked
-	LastError          string // why there is no connection, or why a spec was refused
+	Missing            []string
+	Lesser             []string
+	Unit               cgroups.Unit // what all workers may use together
+	LastError          string       // why there is no connection, or why a spec was refused
 }
 
 // Info returns a snapshot.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"time"
 
 	"dispatcherd/cgroups"
@@ -25,6 +26,11 @@ const sweepTime = 10 * time.Second
 type isolation struct {
 	tree   *cgroups.Tree // nil: sessions
 	reaper *reaper
+	shortfall
+	log *slog.Logger
+
+	remains  remains
+	readOnly sync.Once // that it is was told
 }
 
 func (i *isolation) String() string {
@@ -32,6 +38,14 @@ func (i *isolation) String() string {
 		return isolationCgroup
 	}
 	return isolationGroup
+}
+
+// count is how many cgroups there are in the tree; 0 without one.
+func (i *isolation) count() int {
+	if i.tree == nil {
+		return 0
+	}
+	return i.tree.Count()
 }
 
 func (i *isolation) path() string {
@@ -51,10 +65,16 @@ func (i *isolation) cage(name string) (cage, error) {
 		// One that could not be removed: a process in it cannot be killed (yet).
 		group, err = i.tree.Create(fmt.Sprintf("%s.%d", name, n))
 	}
+	if errors.Is(err, unix.EROFS) {
+		i.readOnly.Do(func() {
+			i.log.Warn("the cgroup file system has become read-only: new workers are held by process groups", "err", err)
+		})
+		return &sessionCage{reaper: i.reaper}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	return &cgroupCage{group}, nil
+	return &cgroupCage{group: group, remains: &i.remains}, nil
 }
 
 // sweep ends what an earlier supervisor of the same daemon has left in the tree.

@@ -2,9 +2,9 @@ package supervisor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -45,7 +45,7 @@ func (s *Supervisor) launch(ctx context.Context, to *session, p packet) {
 }
 
 func (w *worker) describe() *launched {
-	return &launched{process: w.process, Cgroup: w.cage.path(), Generation: w.generation}
+	return &launched{process: w.process, Cgroup: w.cage.path(), Generation: w.generation, Limits: json.RawMessage(w.limits.text())}
 }
 
 // start makes the process of worker id and lets it run, in its cage.
@@ -96,7 +96,18 @@ func (s *Supervisor) forkOnce(ctx context.Context, w *worker, theirs ends) error
 	}
 	s.reaper.expect()
 	defer s.reaper.settle()
-	pid, err := server.fork(ctx, w.id, append(theirs.files(), wait))
+	files := append(theirs.files(), wait)
+	if server.spec.Measure {
+		members, err := w.cage.members()
+		if err != nil {
+			return err
+		}
+		if members != nil {
+			defer members.Close()
+			files = append(files, members)
+		}
+	}
+	pid, err := server.fork(ctx, w.id, files)
 	if err != nil {
 		return err
 	}
@@ -112,14 +123,17 @@ func (s *Supervisor) forkOnce(ctx context.Context, w *worker, theirs ends) error
 	return nil
 }
 
-// admitPID puts the waiting process into its cage.
+// admitPID puts the waiting process into its cage, with the limits of every worker.
 func (s *Supervisor) admitPID(w *worker) error {
 	stat, err := readStat(w.PID)
 	if err != nil {
 		return err
 	}
 	w.Start = stat.start
-	return w.cage.add(w.PID)
+	if err := w.cage.add(w.PID); err != nil {
+		return err
+	}
+	return s.restrain(w, s.nursery.limits().WithoutMemory(), true)
 }
 
 // reserve takes the id for a worker that is being started.
@@ -153,44 +167,4 @@ func (s *Supervisor) settle(id int, w *worker) (late bool) {
 		w.stage = stageKilled
 	}
 	return s.draining
-}
-
-// watch waits for the worker's end, ends what it left behind, and tells.
-func (s *Supervisor) watch(ctx context.Context, w *worker) {
-	exit := <-w.ended
-	if err := s.bury(ctx, w, &exit); err != nil {
-		s.log.Warn("what a worker left could not be removed", "worker", w.id, "pid", w.PID, "err", err)
-	}
-	s.mu.Lock()
-	to, stage := s.session, w.stage
-	delete(s.workers, w.id)
-	s.mu.Unlock()
-	w.release(drainedTime)
-	task := w.task()
-	w.ends.close()
-	if to != nil {
-		to.conn.send(packet{Op: opExited, Worker: w.id, Exit: &exit}) // the daemon is gone
-	}
-	if to == nil || stage != stageNone {
-		level := slog.LevelInfo
-		if exit.Code != 0 || exit.Signal != 0 {
-			level = slog.LevelWarn
-		}
-		s.log.Log(ctx, level, "worker ended without its daemon", append([]any{
-			"worker", w.id, "pid", w.PID, "exit", exit.String(), "verdict", string(stage), "survivors", exit.Survivors, "output", w.output.lines()}, task...)...)
-	}
-	s.report()
-	poke(s.fewer)
-}
-
-func (s *Supervisor) bury(ctx context.Context, w *worker, exit *Exit) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), buryTime)
-	defer cancel()
-	return w.cage.bury(ctx, exit)
-}
-
-func (s *Supervisor) kill(w *worker) {
-	if err := w.cage.kill(); err != nil {
-		s.log.Warn("worker could not be killed", "worker", w.id, "pid", w.PID, "err", err)
-	}
 }

@@ -40,12 +40,20 @@ func (s *Supervisor) status() string {
 	if len(s.workers) == 1 {
 		workers = "1 worker"
 	}
+	daemon := "; no daemon"
 	switch {
 	case s.draining:
 		return "stopping: " + workers
-	case s.session == nil:
-		return workers + "; no daemon"
-	default:
-		return fmt.Sprintf("%s; daemon: process %d", workers, s.session.pid)
+	case s.session != nil:
+		daemon = fmt.Sprintf("; daemon: process %d", s.session.pid)
 	}
+	return workers + daemon + s.lack()
+}
+
+// lack is what the status adds where the service manager has delegated nothing.
+func (s *Supervisor) lack() string {
+	if s.iso == nil || s.iso.tree != nil {
+		return ""
+	}
+	return "; no control groups"
 }

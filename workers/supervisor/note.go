@@ -137,6 +137,15 @@ func (b *Notebook) Close() {
 	}
 }
 
+// noted says whether a worker runs a task, by its file.
+func noted(file *os.File) (running bool, err error) {
+	mark := make([]byte, 4)
+	if _, err := file.ReadAt(mark, 0); err != nil {
+		return false, fmt.Errorf("read what a worker runs: %w", err)
+	}
+	return binary.NativeEndian.Uint32(mark) == 1, nil
+}
+
 // ReadNote returns the note in a worker's file; running is false when it runs nothing.
 func ReadNote(file *os.File) (n Note, running bool, err error) {
 	text := make([]byte, maxNote)

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"dispatcherd/cgroups"
 )
 
 const (
@@ -86,6 +88,26 @@ func (n *nursery) grace() (shutdown, cancel time.Duration) {
 		return 0, 0
 	}
 	return n.spec.ShutdownGrace, n.spec.CancelGrace
+}
+
+// limits are those of the spec.
+func (n *nursery) limits() cgroups.Limits {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.spec == nil {
+		return cgroups.Limits{}
+	}
+	return n.spec.Limits
+}
+
+// leftovers is what is to become of what tasks leave behind; see Spec.
+func (n *nursery) leftovers() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.spec == nil {
+		return ""
+	}
+	return n.spec.Leftovers
 }
 
 // ready returns a running fork server. It waits for the one that is being

@@ -2,18 +2,24 @@ package supervisor
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // procStat is what /proc/PID/stat says (proc_pid_stat(5)).
 type procStat struct {
 	state   byte
 	session int
-	start   uint64 // ticks after boot
+	start   uint64        // ticks after boot
+	cpu     time.Duration // of it and the children that it has waited for
 }
+
+// tick is the unit of times in /proc: USER_HZ is 100 on every architecture that Go knows.
+const tick = 10 * time.Millisecond
 
 func readStat(pid int) (procStat, error) {
 	path := fmt.Sprintf("/proc/%d/stat", pid)
@@ -29,6 +35,11 @@ func readStat(pid int) (procStat, error) {
 	stat := procStat{state: fields[0][0]}
 	if stat.session, err = strconv.Atoi(fields[3]); err == nil {
 		stat.start, err = strconv.ParseUint(fields[19], 10, 64)
+	}
+	for _, field := range fields[11:15] {
+		ticks, numErr := strconv.ParseInt(field, 10, 64)
+		err = errors.Join(err, numErr)
+		stat.cpu += time.Duration(ticks) * tick
 	}
 	if err != nil {
 		return procStat{}, fmt.Errorf("read %s: %w", path, err)

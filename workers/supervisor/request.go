@@ -106,7 +106,7 @@ func (c *Client) holdLocked(p packet, files []*os.File) (*Launched, error) {
 	exited := make(chan Exit, 1)
 	c.workers[p.Worker] = held{p.Launched.process, exited}
 	return &Launched{
-		Worker: p.Worker, PID: p.Launched.PID, Cgroup: p.Launched.Cgroup,
+		Worker: p.Worker, PID: p.Launched.PID, Cgroup: p.Launched.Cgroup, Limits: string(p.Launched.Limits),
 		Socket: files[0], Stdout: files[1], Stderr: files[2], Note: files[3], Exited: exited,
 	}, nil
 }

@@ -68,7 +68,12 @@ func (s *Supervisor) greet(ctx context.Context, raw *net.UnixConn) {
 		}
 	}
 	s.log.Warn("connection refused", "err", err)
-	writePacket(raw, packet{Op: opRefused, Error: err.Error()}, nil) // it is told if it listens
+	refusal := packet{Op: opRefused, Error: err.Error()}
+	var taken takenError
+	if errors.As(err, &taken) {
+		refusal.Daemon = taken.daemon
+	}
+	writePacket(raw, refusal, nil) // it is told if it listens
 	if s.cfg.ExitWithDaemon && !s.wasMet() {
 		poke(s.alone) // it was to be the daemon, and there will be no other
 	}
@@ -122,10 +127,17 @@ func (s *Supervisor) admit(to *session) error {
 		return errStopping
 	}
 	if s.session != nil {
-		return fmt.Errorf("process %d was refused: the daemon with process %d is connected", to.pid, s.session.pid)
+		return takenError{to.pid, s.session.pid}
 	}
 	s.session = to
 	return nil
+}
+
+// takenError refuses a second daemon.
+type takenError struct{ refused, daemon int }
+
+func (e takenError) Error() string {
+	return fmt.Sprintf("process %d was refused: the daemon with process %d is connected", e.refused, e.daemon)
 }
 
 // serve handles the daemon's requests until it is gone.
@@ -164,6 +176,7 @@ func (s *Supervisor) welcome(ctx context.Context, to *session, h *hello) {
 	s.tellForkState(to)
 	to.conn.send(packet{Op: opWelcome, Welcome: &welcome{ // requests meets the same end
 		Version: wireVersion, MinVersion: minVersion, PID: s.pid, Isolation: s.iso.String(), Tree: s.iso.path(),
+		Missing: s.iso.missing, Lesser: s.iso.lesser, Unit: s.iso.unit,
 	}})
 	s.log.Info("daemon has connected", "daemon", to.pid, "isolation", s.iso.String())
 }
@@ -216,11 +229,12 @@ func (s *Supervisor) settleDown(ctx context.Context, tree string) {
 	if s.cfg.Tree != "" {
 		tree = s.cfg.Tree
 	}
-	iso := &isolation{reaper: s.reaper}
+	iso := &isolation{reaper: s.reaper, log: s.log}
 	var err error
 	if iso.tree, err = cgroups.Open(tree); err != nil {
 		s.log.Warn("workers are held by process groups: no cgroup tree can be had", "err", err)
 	}
+	iso.assess(err, s.log)
 	iso.sweep(ctx, s.log)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,10 +259,18 @@ func (s *Supervisor) requests(ctx context.Context, to *session, beside *sync.Wai
 			s.interrupt(p.Worker)
 		case opKill:
 			if w := s.find(p.Worker); w != nil {
-				beside.Go(func() { s.kill(w) })
+				beside.Go(func() { s.killBy(w, ByOrder) })
 			}
+		case opLimit:
+			beside.Go(func() { s.limitWorker(to, p) })
 		case opUsage:
 			beside.Go(func() { s.measure(to, p.ID) })
+		case opWatch:
+			if w := s.find(p.Worker); w != nil {
+				s.watchTask(w)
+			}
+		case opAccount:
+			beside.Go(func() { s.account(ctx, to, p) })
 		default:
 			s.log.Warn("request ignored: it is of a kind that this version does not know", "op", p.Op)
 		}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -61,6 +62,22 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 	tm.finish(t)
 }
 
+func TestClientOfASecondDaemonGivesUp(t *testing.T) {
+	t.Parallel()
+	tm := newTeam(t, Config{}, project(t))
+	tm.hire(t, 1)
+	second := NewClient(Spec{Python: "python3"}, "", tm.dial, slog.New(slog.DiscardHandler))
+	began := time.Now()
+	if err := second.Run(t.Context()); !errors.Is(err, ErrTaken) {
+		t.Errorf("Run = %v, want %v", err, ErrTaken)
+	}
+	if patience := time.Since(began); patience < takenTime {
+		t.Errorf("it gave up after %s, want %s at least", patience, takenTime)
+	}
+	tm.hire(t, 2)
+	tm.finish(t)
+}
+
 func TestOtherVersionIsRefused(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, Config{})
@@ -69,8 +86,8 @@ func TestOtherVersionIsRefused(t *testing.T) {
 		hello hello
 		want  string
 	}{
-		{hello{Version: 9, MinVersion: 8}, "the other side speaks 8 to 9, this one 1 to 1"},
-		{hello{}, "the other side speaks 0 to 0, this one 1 to 1"},
+		{hello{Version: 9, MinVersion: 8}, "the other side speaks 8 to 9, this one 1 to 2"},
+		{hello{}, "the other side speaks 0 to 0, this one 1 to 2"},
 	} {
 		c := p.call(t)
 		say(t, c, packet{Op: opHello, Hello: &tt.hello})

@@ -5,7 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"slices"
 	"time"
+
+	"dispatcherd/cgroups"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,6 +25,7 @@ type sessionCage struct {
 	leader int
 	left   []int // pidfds of the processes that outlived the leader
 	failed error
+	data   dataLimit
 }
 
 func (c *sessionCage) path() string { return "" }
@@ -29,6 +34,30 @@ func (c *sessionCage) add(pid int) error {
 	c.leader = pid
 	return nil
 }
+
+// members: who is in a session is not to be had for one read.
+func (c *sessionCage) members() (*os.File, error) { return nil, nil }
+
+func (c *sessionCage) others(keep []int) ([]int, error) {
+	pids, err := sessionMembers(c.leader)
+	return slices.DeleteFunc(pids, func(pid int) bool { return slices.Contains(keep, pid) }), err
+}
+
+// killOthers ends the rest of the session. Its leader lives, so the number is its own.
+func (c *sessionCage) killOthers(ctx context.Context, keep []int) (int, error) {
+	rest := &sessionCage{reaper: c.reaper}
+	rest.killMembers(c.leader, keep)
+	var exit Exit
+	err := rest.bury(ctx, &exit)
+	return exit.Survivors, err
+}
+
+// account: nobody counts for a session. What its processes say of themselves must do.
+func (c *sessionCage) account() (cgroups.Account, error) { return cgroups.Account{}, nil }
+
+func (c *sessionCage) glance() (cgroups.Account, []int) { return cgroups.Account{}, nil }
+
+func (c *sessionCage) accounted() {}
 
 // kill ends the leader's process group. When the leader ends, dying ends the
 // other groups of its session.
@@ -42,8 +71,13 @@ func (c *sessionCage) kill() error {
 
 // dying kills the rest of the session. The number of the session cannot be
 // another's: its leader is not reaped yet.
-func (c *sessionCage) dying(leader int) {
-	seen := map[int]bool{leader: true}
+func (c *sessionCage) dying(leader int) { c.killMembers(leader, []int{leader}) }
+
+func (c *sessionCage) killMembers(leader int, keep []int) {
+	seen := map[int]bool{}
+	for _, pid := range keep {
+		seen[pid] = true
+	}
 	for range sessionRounds {
 		members, err := sessionMembers(leader)
 		if err != nil {

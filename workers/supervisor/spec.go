@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"dispatcherd/cgroups"
 )
 
 // maxSpec bounds the JSON text of a spec. The kernel holds about 208 KiB for
@@ -50,7 +52,21 @@ type Spec struct {
 	// then how long they have after they were cancelled.
 	CancelGrace   time.Duration `json:"cancel_grace,omitempty"`
 	ShutdownGrace time.Duration `json:"shutdown_grace,omitempty"`
+	// Limits are those of every worker. The ones on memory count from its first task on: a
+	// worker that needs more than they allow is then refused, and not killed again and again.
+	Limits cgroups.Limits `json:"limits,omitzero"`
+	// Require refuses a supervisor that cannot limit everything. It is the client's to check.
+	Require bool `json:"-"`
+	// Measure has workers say with each task what it has cost. The daemon that asks for it
+	// understands the answer.
+	Measure bool `json:"measure,omitempty"`
+	// Leftovers says what becomes of processes that a task leaves behind: they are killed,
+	// or with LeaveLeftovers only counted.
+	Leftovers string `json:"leftovers,omitempty"`
 }
+
+// LeaveLeftovers is the value of Spec.Leftovers that lets them live.
+const LeaveLeftovers = "report"
 
 // Check refuses a spec that cannot be sent or carried out.
 func (s Spec) Check() error {
@@ -74,6 +90,6 @@ func (s Spec) equal(o Spec) bool {
 	return s.Generation == o.Generation && s.Python == o.Python &&
 		slices.Equal(s.PythonPath, o.PythonPath) && s.WorkingDirectory == o.WorkingDirectory &&
 		slices.Equal(s.Preload, o.Preload) && s.Class == o.Class && s.IdleTimeout == o.IdleTimeout &&
-		maps.Equal(s.Env, o.Env) && s.Tasks == o.Tasks && slices.Equal(s.TasksAllow, o.TasksAllow) &&
+		maps.Equal(s.Env, o.Env) && s.Measure == o.Measure && s.Tasks == o.Tasks && slices.Equal(s.TasksAllow, o.TasksAllow) &&
 		bytes.Equal(s.Kwargs, o.Kwargs) && bytes.Equal(s.Settings, o.Settings)
 }

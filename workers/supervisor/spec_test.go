@@ -3,6 +3,7 @@ package supervisor
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -24,18 +25,22 @@ func changed(t *testing.T, of reflect.Type) reflect.Value {
 	case reflect.Map:
 		v.Set(reflect.MakeMap(of))
 		v.SetMapIndex(reflect.ValueOf("x"), reflect.ValueOf("x"))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Struct:
+		v.Set(reflect.ValueOf(limitsOf(t, `{"tasks_max": 1}`)))
 	default:
 		t.Fatalf("the test knows no value of type %s", of)
 	}
 	return v
 }
 
-func TestSpecsDifferByEverythingButTheGraces(t *testing.T) {
+func TestSpecsDifferByWhatTheForkServerMustKnow(t *testing.T) {
 	t.Parallel()
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Spec]()) {
 		var s Spec
 		reflect.ValueOf(&s).Elem().FieldByIndex(f.Index).Set(changed(t, f.Type))
-		want := strings.HasSuffix(f.Name, "Grace")
+		want := strings.HasSuffix(f.Name, "Grace") || slices.Contains([]string{"Leftovers", "Limits", "Require"}, f.Name)
 		if got := s.equal(Spec{}); got != want {
 			t.Errorf("specs that differ by %s: equal = %v, want %v", f.Name, got, want)
 		}

@@ -61,7 +61,8 @@ type Supervisor struct {
 	reaper   *reaper
 	watchers sync.WaitGroup // one for each worker
 
-	measuring sync.Mutex // held while the workers are measured
+	measuring sync.Mutex   // held while the workers are measured
+	watched   chan *worker // taken by sampling
 
 	alone chan struct{} // poked when the daemon is gone
 	fewer chan struct{} // poked when a worker is gone
@@ -75,6 +76,7 @@ type Supervisor struct {
 	workers  map[int]*worker // by id; nil while it is being launched
 	session  *session        // nil while no daemon is connected
 	forks    forkInfo
+	past     Totals // of the workers that have ended
 	draining bool
 }
 
@@ -90,7 +92,8 @@ func NewSupervisor(cfg Config, listener *net.UnixListener, log *slog.Logger) *Su
 	return &Supervisor{
 		cfg: cfg, manager: manager, patience: firstDaemon, listener: listener, pid: os.Getpid(),
 		log: own, forkLog: log.With("part", "forkserver"), reaper: newReaper(own),
-		alone: make(chan struct{}, 1), fewer: make(chan struct{}, 1), workers: map[int]*worker{},
+		watched: make(chan *worker, 1),
+		alone:   make(chan struct{}, 1), fewer: make(chan struct{}, 1), workers: map[int]*worker{},
 	}
 }
 
@@ -118,6 +121,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	var reaper, acceptor sync.WaitGroup
 	reaper.Go(func() { s.reaper.run(reaping) })
 	acceptor.Go(func() { s.accept(accepting) })
+	acceptor.Go(func() { s.sampling(accepting) })
 
 	s.manager.Ready(s.status())
 	err = s.untilEnd(ctx, signals)

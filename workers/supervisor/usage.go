@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
+	"time"
+
+	"dispatcherd/cgroups"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +18,15 @@ type Usage struct {
 	PID    int         `json:"pid"`
 	Memory int64       `json:"memory"` // bytes
 	Source UsageSource `json:"source"`
+
+	// What follows is 0 where it is not counted, and from a supervisor of an earlier version.
+
+	CPU        time.Duration `json:"cpu,omitempty"` // since the worker began, like the rest
+	Throttled  time.Duration `json:"throttled,omitempty"`
+	MemoryPeak int64         `json:"memory_peak,omitempty"` // bytes, the most at once
+	MemoryMax  int64         `json:"memory_max,omitempty"`  // bytes, the limit; 0: none
+	PIDs       int           `json:"pids,omitempty"`        // processes, and threads where those are counted
+	OOMKills   int           `json:"oom_kills,omitempty"`   // processes that the out-of-memory killer has ended
 }
 
 // UsageSource is where in the kernel a figure comes from.
@@ -32,17 +43,21 @@ const (
 	Unknown UsageSource = ""
 )
 
-// usagesAtOnce is how many go into one packet: they fit in.
-const usagesAtOnce = 500
-
 // usageCall is a question to the supervisor.
 type usageCall struct {
 	got    []Usage
+	totals Totals
 	answer chan error // buffered; nil when got is complete
 }
 
 // Usage asks the supervisor what each worker takes, by worker.
 func (c *Client) Usage(ctx context.Context) ([]Usage, error) {
+	usages, _, err := c.Measure(ctx)
+	return usages, err
+}
+
+// Measure asks the supervisor what each worker takes, by worker, and all together.
+func (c *Client) Measure(ctx context.Context) ([]Usage, Totals, error) {
 	call := &usageCall{answer: make(chan error, 1)}
 	id, err := c.askUsage(call)
 	if err == nil {
@@ -56,9 +71,9 @@ func (c *Client) Usage(ctx context.Context) ([]Usage, error) {
 		c.mu.Unlock()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("measure the workers: %w", err)
+		return nil, Totals{}, fmt.Errorf("measure the workers: %w", err)
 	}
-	return call.got, nil
+	return call.got, call.totals, nil
 }
 
 func (c *Client) askUsage(call *usageCall) (id uint64, err error) {
@@ -84,62 +99,56 @@ func (c *Client) measured(p packet) {
 		return // nobody waits any more
 	}
 	call.got = append(call.got, p.Usage...)
+	if p.Totals != nil {
+		call.totals = *p.Totals
+	}
 	if !p.More {
 		delete(c.asked, p.ID)
 		call.answer <- nil // buffered
 	}
 }
 
-// measure answers what each worker takes. One is measured at a time: it may take some
-// milliseconds for each, and a crowd of questions is not to slow everything else down.
-func (s *Supervisor) measure(to *session, id uint64) {
-	s.measuring.Lock()
-	defer s.measuring.Unlock()
-	all := s.usages()
-	for len(all) > usagesAtOnce {
-		to.conn.send(packet{Op: opUsage, ID: id, Usage: all[:usagesAtOnce], More: true}) // requests meets the same end
-		all = all[usagesAtOnce:]
+func usageOf(a cgroups.Account) Usage {
+	return Usage{
+		Memory: a.Memory, CPU: a.CPU, Throttled: a.Throttled, MemoryPeak: a.MemoryPeak, MemoryMax: a.MemoryMax,
+		PIDs: a.PIDs, OOMKills: int(a.OOMKills),
 	}
-	to.conn.send(packet{Op: opUsage, ID: id, Usage: all}) // likewise
 }
 
-func (s *Supervisor) usages() []Usage {
-	members := sessions{}
-	all := []Usage{}
-	for _, w := range s.living() {
-		u := Usage{Worker: w.id, PID: w.PID}
-		var err error
-		u.Memory, u.Source, err = w.cage.memory(members)
-		if err != nil {
-			s.log.Warn("worker could not be measured", "worker", w.id, "pid", w.PID, "err", err)
-			u.Memory, u.Source = 0, Unknown
-		}
-		all = append(all, u)
+func (c *cgroupCage) usage(sessions) (Usage, error) {
+	a, err := c.group.Account()
+	if err != nil {
+		return Usage{}, err
 	}
-	slices.SortFunc(all, func(a, b Usage) int { return a.Worker - b.Worker })
-	return all
-}
-
-func (c *cgroupCage) memory(sessions) (int64, UsageSource, error) {
-	bytes, ok, err := c.group.Memory()
-	if ok || err != nil {
-		return bytes, FromCgroup, err
+	u := usageOf(a)
+	u.Source = FromCgroup
+	if a.HasMemory && a.PIDs > 0 {
+		return u, nil
 	}
 	pids, err := c.group.PIDs()
-	if err != nil {
-		return 0, Unknown, err
+	if err == nil && u.PIDs == 0 {
+		u.PIDs = len(pids)
 	}
-	bytes, err = memoryOf(pids)
-	return bytes, FromProcesses, err
+	if err == nil && !a.HasMemory {
+		u.Source = FromProcesses
+		u.Memory, err = memoryOf(pids)
+	}
+	return u, err
 }
 
-func (c *sessionCage) memory(members sessions) (int64, UsageSource, error) {
+func (c *sessionCage) usage(members sessions) (Usage, error) {
 	pids, err := members.of(c.leader)
 	if err != nil {
-		return 0, Unknown, err
+		return Usage{}, err
 	}
-	bytes, err := memoryOf(pids)
-	return bytes, FromProcesses, err
+	u := Usage{Source: FromProcesses, PIDs: len(pids)}
+	for _, pid := range pids {
+		if stat, err := readStat(pid); err == nil { // else it has ended meanwhile
+			u.CPU += stat.cpu
+		}
+	}
+	u.Memory, err = memoryOf(pids)
+	return u, err
 }
 
 // memoryOf adds up what the processes take; one that has ended takes nothing.

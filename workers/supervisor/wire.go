@@ -1,17 +1,25 @@
 package supervisor
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+
+	"dispatcherd/cgroups"
+)
 
 // What is said between daemon and supervisor: JSON objects, one a packet, on a
 // SOCK_SEQPACKET socket; descriptors travel with their packet (SCM_RIGHTS).
 //
 //	daemon → supervisor              supervisor → daemon
-//	hello  {hello}                   welcome {welcome} | refused {error}
+//	hello  {hello}                   welcome {welcome} | refused {error, daemon}
 //	spec   {spec}                    inherited {launched} + 4 descriptors, one for each worker that lives
 //	launch {id, worker}              launched {id, worker, launched} + 4 descriptors | {id, worker, error}
 //	interrupt {worker}               exited {worker, exit}
 //	kill {worker}                    forkserver {forkserver}
-//	usage {id}                       usage {id, usage, more}
+//	usage {id}                       usage {id, usage, more, totals}
+//	watch {worker}
+//	account {id, worker, spent}      account {id, worker, account} | {id, worker, error}
+//	limit {id, worker, limits, fresh}  limited {id, worker, error, grown}
 //
 // The four descriptors are the daemon's end of the worker's frame socket, the read
 // ends of its stdout and stderr, and the file for notes about its task (see Note). Unknown keys and events are ignored.
@@ -28,13 +36,20 @@ const (
 	opExited    = "exited"
 	opForks     = "forkserver"
 	opUsage     = "usage"
+	opLimit     = "limit"
+	opLimited   = "limited"
+	opWatch     = "watch"
+	opAccount   = "account"
 )
 
 const (
 	// wireVersion is what this code speaks, minVersion the oldest that it
 	// understands: the supervisor outlives upgrades of the daemon.
-	wireVersion = 1
+	// Version 2 has limits and accounts.
+	wireVersion = 2
 	minVersion  = 1
+	// accountVersion is the first one that accounts tasks.
+	accountVersion = 2
 )
 
 type packet struct {
@@ -42,6 +57,7 @@ type packet struct {
 	ID         uint64    `json:"id,omitempty"`
 	Worker     int       `json:"worker,omitempty"`
 	Error      string    `json:"error,omitempty"`
+	Daemon     int       `json:"daemon,omitempty"` // the process of the one that is connected, if that is why
 	Hello      *hello    `json:"hello,omitempty"`
 	Welcome    *welcome  `json:"welcome,omitempty"`
 	Spec       *Spec     `json:"spec,omitempty"`
@@ -50,6 +66,13 @@ type packet struct {
 	ForkServer *forkInfo `json:"forkserver,omitempty"`
 	Usage      []Usage   `json:"usage,omitempty"`
 	More       bool      `json:"more,omitempty"` // another packet goes on with it
+	Totals     *Totals   `json:"totals,omitempty"`
+	Spent      *Spent    `json:"spent,omitempty"`
+	Account    *Account  `json:"account,omitempty"`
+
+	Limits *cgroups.Limits `json:"limits,omitempty"`
+	Fresh  bool            `json:"fresh,omitempty"` // the worker has run no task
+	Grown  bool            `json:"grown,omitempty"` // a fresh worker could have the limits
 }
 
 type hello struct {
@@ -72,12 +95,17 @@ type welcome struct {
 	PID        int    `json:"pid"`
 	Isolation  string `json:"isolation"`
 	Tree       string `json:"tree,omitempty"`
+
+	Missing []string     `json:"missing,omitempty"` // what limits and accounts lack
+	Lesser  []string     `json:"lesser,omitempty"`  // what the kernel is too old for
+	Unit    cgroups.Unit `json:"unit,omitzero"`
 }
 
 type launched struct {
 	process
-	Cgroup     string `json:"cgroup,omitempty"`
-	Generation int    `json:"generation,omitempty"`
+	Cgroup     string          `json:"cgroup,omitempty"`
+	Generation int             `json:"generation,omitempty"`
+	Limits     json.RawMessage `json:"limits,omitempty"` // what the worker has now
 }
 
 // process is a pid that cannot be mistaken for a later process of that number.

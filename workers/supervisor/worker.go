@@ -18,10 +18,13 @@ type worker struct {
 	cage       cage
 	ends       ends
 	ended      <-chan Exit
+	limits     restraint
 
 	output    tail
 	absorbing sync.WaitGroup
-	stage     stage // guarded by Supervisor.mu
+	ledger    ledger
+	stage     stage  // guarded by Supervisor.mu
+	killedBy  string // guarded by Supervisor.mu; who has ordered it, "" before that
 }
 
 // ends are one side of a worker's descriptors. The supervisor keeps a duplicate of the
@@ -114,7 +117,8 @@ func (w *worker) release(within time.Duration) {
 const (
 	frameStop   = 'S'
 	frameCancel = 'C'
-	// anyTask as the seq of a cancel means the task that runs, whichever it is.
+	// anyTask is the seq of both, by which a worker knows that nobody reads its frames. In a
+	// cancel it means the task that runs, whichever it is.
 	anyTask = ^uint64(0)
 )
 

@@ -60,6 +60,7 @@ func reportsComeInOrder(t *testing.T, p workers.Process, other Counterpart) {
 func wordsArriveInOrder(t *testing.T, p workers.Process, other Counterpart) {
 	for _, send := range []func() error{
 		func() error { return p.Send(&workers.Task{Seq: 1, Body: []byte("{}")}) },
+		p.Watch, // which is no word to the worker
 		func() error { return p.Cancel(1) },
 		func() error { return p.Reply(2, []byte("{}")) },
 		p.Stop,
@@ -80,12 +81,12 @@ func wordsArriveInOrder(t *testing.T, p workers.Process, other Counterpart) {
 func endIsExplained(t *testing.T, p workers.Process, other Counterpart) {
 	other.Say(workers.Report{Kind: workers.Hello})
 	other.Say(workers.Report{Kind: workers.Leaving, Reason: "on_idle: ValueError: boom"})
-	other.Say(workers.Report{Kind: workers.Exited, Exit: "exit code 1"})
+	other.Say(workers.Report{Kind: workers.Exited, Exit: "exit code 1", Death: workers.Death{Code: 1}})
 	p.Receive()
 	if r := p.Receive(); r.Kind != workers.Leaving || r.Reason != "on_idle: ValueError: boom" {
 		t.Errorf("Receive() = %+v, want why the worker leaves", r)
 	}
-	if r := p.Receive(); r.Kind != workers.Exited || r.Clean || r.Exit != "exit code 1" {
+	if r := p.Receive(); r.Kind != workers.Exited || r.Clean || r.Exit != "exit code 1" || r.Death != (workers.Death{Code: 1}) {
 		t.Errorf("Receive() = %+v, want exit code 1, which is not clean", r)
 	}
 }
@@ -105,7 +106,7 @@ func killComesLast(t *testing.T, p workers.Process, other Counterpart) {
 
 func closeEnds(t *testing.T, p workers.Process, _ Counterpart) {
 	p.Close()
-	if r := p.Receive(); r.Kind != workers.Exited || r.Clean {
-		t.Errorf("Receive() = %+v, want an end that is not clean", r)
+	if r := p.Receive(); r.Kind != workers.Exited || r.Clean || !r.Death.Unknown {
+		t.Errorf("Receive() = %+v, want an end that is not clean, and that nobody saw", r)
 	}
 }

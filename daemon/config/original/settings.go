@@ -10,8 +10,9 @@ import (
 var sections = []string{"brokers", "producers", "service", "publish", "worker"}
 
 // Settings returns what the workers' library is to have: the file's sections as they are,
-// less the password of the database where credentials says so.
-func (t *Translation) Settings(credentials bool) json.RawMessage {
+// less the password of the database unless credentials says that they may have it. A passfile
+// that is a credential, which they cannot read, is left out; password is what they get for it.
+func (t *Translation) Settings(credentials bool, password string) json.RawMessage {
 	whole := &node{kind: mapping, entries: []entry{{key: "version", value: &node{scalar: int64(2)}}}}
 	for _, name := range sections {
 		value := t.root.entry(name)
@@ -21,8 +22,8 @@ func (t *Translation) Settings(credentials bool) json.RawMessage {
 		if name == "service" && value.entry("pool_kwargs") == nil {
 			value = value.with("pool_kwargs", &node{kind: mapping})
 		}
-		if name == "brokers" && !credentials {
-			value = withoutPasswords(value)
+		if name == "brokers" {
+			value = forWorkers(value, credentials, password)
 		}
 		whole = whole.with(name, value)
 	}
@@ -46,21 +47,27 @@ func (n *node) with(key string, value *node) *node {
 	return &to
 }
 
-// withoutPasswords takes the passwords out of the brokers' section.
-func withoutPasswords(brokers *node) *node {
+// forWorkers takes out of the brokers' section what workers may not have or cannot read.
+func forWorkers(brokers *node, credentials bool, password string) *node {
 	pg := brokers.entry("pg_notify")
 	if pg == nil || pg.entry("config") == nil {
 		return brokers
 	}
 	config := &node{kind: mapping}
 	for _, e := range pg.entry("config").entries {
-		if pgnotify.IsPassword(e.key) {
+		text, isText := e.value.text()
+		switch {
+		case !credentials && pgnotify.IsPassword(e.key), e.key == "passfile" && pgnotify.IsCredential(text):
 			continue
-		}
-		if text, ok := e.value.text(); ok && e.key == "conninfo" {
-			e.value = &node{scalar: pgnotify.WithoutPassword(text)}
+		case e.key == "conninfo" && isText && !credentials:
+			e.value = &node{scalar: pgnotify.WithoutCredential(pgnotify.WithoutPassword(text))}
+		case e.key == "conninfo" && isText:
+			e.value = &node{scalar: pgnotify.WithoutCredential(text)}
 		}
 		config.entries = append(config.entries, e)
+	}
+	if password != "" {
+		config = config.with("password", &node{scalar: password})
 	}
 	return brokers.with("pg_notify", pg.with("config", config))
 }

@@ -71,6 +71,22 @@ def hold(path, gate, mebibytes=0):
 
 
 @task()
+def take(mebibytes):
+    """Hold so much memory for a moment; return how many bytes."""
+    return len(bytearray(mebibytes << 20))
+
+
+kept = []
+
+
+@task()
+def keep(mebibytes):
+    """Take so much memory and do not give it back."""
+    kept.append(b"x" * (mebibytes << 20))
+    return os.getpid()
+
+
+@task()
 def chatter(path, gate):
     """Print a numbered line every 10 ms until a test makes the file `gate`; return how many."""
     note(path, "began")
@@ -109,6 +125,16 @@ def bound(binder, command=None):
     return {"uuid": binder.uuid, "worker_id": binder.worker_id, "answer": answer}
 
 
+@task(bind=True)
+def ask_at(binder, path, gate):
+    """Wait until a test makes the file `gate`, then ask the daemon, and note the answer."""
+    note(path, "began")
+    while not os.path.exists(gate):
+        time.sleep(0.02)
+    note(path, "asks")
+    note(path, repr(binder.control("alive")))
+
+
 @task()
 class Greeter:
     def run(self, name):
@@ -132,6 +158,14 @@ def environment(*names):
 @task()
 def whole_environment():
     return dict(os.environ)
+
+
+@task()
+def connection():
+    """Return what a task is told of the way to Postgres."""
+    from dispatcherd.config import settings
+
+    return settings.brokers["pg_notify"]["config"]
 
 
 @task()

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple, Type
 
 from .config import LazySettings
 from .config import settings as global_settings
+from .processors.limits import AnyLimits, Limits
 from .processors.params import ProcessorParams
 from .protocols import ProcessorParams as ProcessorParamsProtocol
 from .registry import DispatcherMethod, DispatcherMethodRegistry, NotRegistered, Queue
@@ -36,6 +37,7 @@ class DispatcherDecorator:
         timeout: Optional[float] = None,
         processor_options: Iterable[ProcessorParamsProtocol] = (),
         on_duplicate: Optional[str] = None,
+        limits: Optional[AnyLimits] = None,
     ) -> None:
         """Take the options; see `task`."""
         self.registry = registry
@@ -45,12 +47,15 @@ class DispatcherDecorator:
         self.timeout = timeout
         self.processor_options = tuple(processor_options)
         self.on_duplicate = on_duplicate
+        self.limits = None if limits is None else Limits.Params.of(limits)
 
     def __call__(self, fn: F, /) -> F:
         """Register `fn` and return it, with `delay` and `apply_async` unless `decorate` is false."""
         options = self.processor_options
         if self.on_duplicate:
             options += (CompatParams(on_duplicate=self.on_duplicate),)
+        if self.limits is not None:
+            options += (self.limits,)
         method = self.registry.register(
             fn, bind=self.bind, queue=self.queue, timeout=self.timeout, processor_options=options)
         if self.decorate:
@@ -68,6 +73,7 @@ def task(
     on_duplicate: Optional[str] = None,
     processor_options: Iterable[ProcessorParamsProtocol] = (),
     registry: DispatcherMethodRegistry = default_registry,
+    limits: Optional[AnyLimits] = None,
 ) -> DispatcherDecorator:
     """Return a decorator that marks a function, or a class with a `run` method, as a task.
 
@@ -78,15 +84,16 @@ def task(
         report.delay("May")  # is submitted
 
     `queue` is where it is sent unless the submission names another: a channel, or a function that
-    returns one. `timeout` (seconds), `on_duplicate` (a utils.DuplicateBehavior) and
-    `processor_options` go into each message. `bind` gives the task a binder as first argument, with
-    `uuid`, `worker_id` and `control()`. With `decorate=False` the function stays as it is, and
-    `submit_task` submits it. The decorator raises registry.InvalidMethod for what is no function or
+    returns one. `timeout` (seconds), `on_duplicate` (a utils.DuplicateBehavior), `limits` (a
+    Limits.Params, or a mapping with its names) and `processor_options` go into each message. `bind`
+    gives the task a binder as first argument, with `uuid`, `worker_id` and `control()`. With
+    `decorate=False` the function stays as it is, and `submit_task` submits it. Raises ValueError for
+    a limit that is none; the decorator raises registry.InvalidMethod for what is no function or
     class.
     """
     return DispatcherDecorator(
         registry, bind=bind, queue=queue, timeout=timeout, decorate=decorate,
-        on_duplicate=on_duplicate, processor_options=processor_options)
+        on_duplicate=on_duplicate, processor_options=processor_options, limits=limits)
 
 
 def submit_task(
@@ -103,6 +110,7 @@ def submit_task(
     registry: DispatcherMethodRegistry = default_registry,
     settings: LazySettings = global_settings,
     connection: Any = None,
+    limits: Optional[AnyLimits] = None,
 ) -> Tuple[Dict[str, Any], str]:
     """Submit a function or class, marked as a task or not; return its message and the channel.
 
@@ -112,6 +120,6 @@ def submit_task(
         method = registry.get_from_callable(fn)
     except NotRegistered:
         method = DispatcherMethod(fn)
-    given: Dict[str, Any] = {} if connection is None else {"connection": connection}
+    given = {key: value for key, value in (("connection", connection), ("limits", limits)) if value is not None}
     return method.apply_async(args=args, kwargs=kwargs, queue=queue, uuid=uuid, bind=bind, settings=settings,
                               timeout=timeout, processor_options=processor_options, **given)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Mapping, Option
 
 from .config import LazySettings
 from .config import settings as global_settings
+from .processors.limits import AnyLimits, Limits
 from .utils import MODULE_METHOD_DELIMITER, DispatcherCallable, resolve_callable
 
 if TYPE_CHECKING:
@@ -70,8 +71,7 @@ class DispatcherMethod:
         """Return what each message of this task begins with."""
         body = {key: value for key, value in self.submission_defaults.items() if value}
         body.update(task=self.serialize_task(), time_pub=time.time())
-        for option in self.processor_options:
-            body.update(option.to_dict())
+        _carry(body, self.processor_options)
         return body
 
     def get_async_body(
@@ -82,14 +82,16 @@ class DispatcherMethod:
         bind: bool = False,
         timeout: Optional[float] = 0.0,
         processor_options: Iterable[ProcessorParams] = (),
+        limits: Optional[AnyLimits] = None,
     ) -> Dict[str, Any]:
         """Return the message of one submission; see `apply_async`."""
         body = self.publication_defaults()
         body["uuid"] = uuid or _new_uuid()
         given = {"args": args, "kwargs": kwargs, "bind": bind, "timeout": timeout}
         body.update({key: value for key, value in given.items() if value})
-        for option in processor_options:
-            body.update(option.to_dict())
+        _carry(body, processor_options)
+        if limits is not None:
+            _carry(body, (Limits.Params.of(limits),))
         return body
 
     def delay(self, *args: Any, **kwargs: Any) -> Tuple[Dict[str, Any], str]:
@@ -107,23 +109,33 @@ class DispatcherMethod:
         timeout: Optional[float] = 0.0,
         processor_options: Iterable[ProcessorParams] = (),
         connection: Any = None,
+        limits: Optional[AnyLimits] = None,
     ) -> Tuple[Dict[str, Any], str]:
         """Submit the task; return its message and the channel that it was sent to.
 
-        `queue` wins over the decorator's, and that over the broker's default; `timeout` (seconds)
-        and `processor_options` win over the decorator's. `connection`, a psycopg or any other
-        DB-API connection to the same database, sends it in the transaction that is open there: the
-        task appears when that commits, and never if it does not. Raises ValueError when there is no
-        channel, or when the broker has no transactions. That it was sent says nothing of a worker.
+        `queue` wins over the decorator's, and that over the broker's default; `timeout` (seconds),
+        `processor_options` and each of the `limits` (see Limits.Params, or a mapping with its names)
+        win over the decorator's. `connection`, a psycopg or any other DB-API connection to the same
+        database, sends it in the transaction that is open there: the task appears when that commits,
+        and never if it does not. Raises ValueError when there is no channel, when the broker has no
+        transactions, or for a limit that is none. That it was sent says nothing of a worker.
         """
         chosen = queue if queue is not None else self.queue
         channel = chosen() if callable(chosen) else chosen
         body = self.get_async_body(args=args, kwargs=kwargs, uuid=uuid, bind=bind, timeout=timeout,
-                                   processor_options=processor_options)
+                                   processor_options=processor_options, limits=limits)
         from .factories import get_publisher_from_settings
 
         broker = get_publisher_from_settings(settings=settings)
         return body, _publish(broker, channel, json.dumps(body), connection)
+
+
+def _carry(body: Dict[str, Any], options: Iterable[ProcessorParams]) -> None:
+    """Put options into a message; a later one wins, and of limits each by itself."""
+    for option in options:
+        if isinstance(option, Limits.Params):
+            option = option.over(Limits.Params.from_message(body))
+        body.update(option.to_dict())
 
 
 def _new_uuid() -> str:

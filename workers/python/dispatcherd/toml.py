@@ -54,6 +54,9 @@ def _brokers(section: Table) -> Table:
 
 def _pg_notify(section: Table) -> Table:
     config: Table = {"conninfo": section.get("conninfo", "")}
+    passfile = str(section.get("passfile", ""))
+    if passfile and not passfile.startswith("credential:"):  # which only the daemon is given
+        config["passfile"] = passfile
     broker: Table = {"config": config, "channels": list(section.get("channels", ()))}
     if section.get("default_publish_channel"):
         broker["default_publish_channel"] = section["default_publish_channel"]

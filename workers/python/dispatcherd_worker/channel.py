@@ -36,6 +36,7 @@ class Channel:
         self.inbox = collections.deque()  # (seq, body) of tasks that have not been taken
         self.stop = False  # a stop frame has come
         self.eof = False  # nothing more will come
+        self.unheard = False  # there is no daemon: the supervisor, which reads no frames, ends the workers
         self._sock = sock
         self._recv = sock.recv
         self._send = sock.send
@@ -47,6 +48,7 @@ class Channel:
         self._requests = 0
         self._awaited = None  # the control request whose reply is waited for
         self._reply = None
+        self._disowned = False  # the daemon does not know of that request
 
     def fileno(self):
         """Return the descriptor of the socket, -1 once it is closed."""
@@ -115,12 +117,16 @@ class Channel:
                 self._sending = False
 
     def offer(self, kind, body):
-        """Send a small frame if there is room; return whether it was sent. Any thread may call it.
+        """Send a small frame if there is room and a daemon; return whether it was sent.
+
+        Any thread may call it.
 
         The socket is taken for full when a quarter of it is (what poll(2) says of a unix socket):
         when no daemon reads, the rest is there for the end of the task. It is waited for once, for
         a second, and not again before a frame has been sent.
         """
+        if self.unheard:
+            return False
         room = select.poll()
         room.register(self._sock, select.POLLOUT)
         patience, self._patience = self._patience, 0
@@ -143,15 +149,20 @@ class Channel:
         """Send a control request and wait for its reply; return the reply's body.
 
         Returns None when a cancel of the current task ended the wait; raises ConnectionError when
-        the daemon's end is closed. Tasks that arrive meanwhile are kept for `next_task`.
+        the daemon's end is closed, and when another daemon has come that does not know of the
+        request. Tasks that arrive meanwhile are kept for `next_task`.
         """
+        self.drain()  # what another daemon said before this request is not about it
         self._requests += 1
-        self._awaited, self._reply = self._requests, None
+        self._awaited, self._reply, self._disowned = self._requests, None, False
         try:
             self.send(frames.REQUEST, self._requests, body)
             while self._reply is None and self.current not in self.cancelled:
                 if self.eof:
                     raise ConnectionError("the daemon closed the connection before its reply")
+                if self._disowned:
+                    raise ConnectionError(
+                        "the daemon was restarted before its reply; whether it did what was asked is not known")
                 try:
                     self._receive(0)
                 except BlockingIOError:
@@ -202,6 +213,8 @@ class Channel:
             self._need = need
 
     def _accept(self, kind, seq, body):
+        if seq == frames.EVERY_TASK:
+            self.unheard = True
         if kind == frames.TASK:
             self.inbox.append((seq, body))
         elif kind == frames.CANCEL:
@@ -213,6 +226,7 @@ class Channel:
         elif kind == frames.REPLY:
             if seq == self._awaited:
                 self._reply = body
+            self._disowned = self._disowned or seq == frames.NO_REQUEST
         elif kind == frames.STOP:
             self.stop = True
         # Any other kind is a newer daemon's, for runtimes that know it.

@@ -56,13 +56,18 @@ def wait_for_go(descriptor):
 
 
 def frame_socket(descriptor):
-    """Return the frame socket, moved to the top of the descriptor table.
+    """Return the frame socket, moved out of the way. Closes `descriptor`."""
+    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=out_of_the_way(descriptor))
+
+
+def out_of_the_way(descriptor):
+    """Move `descriptor` to the top of the descriptor table; return the new one.
 
     There it survives a task that closes "all" descriptors from 3 to 255, and a file that a task
-    opens gets its number only when a thousand others are open. Closes `descriptor`.
+    opens gets its number only when a thousand others are open.
     """
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = _CONVENTIONAL_LIMIT if soft == resource.RLIM_INFINITY else min(soft, _CONVENTIONAL_LIMIT)
     high = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, max(limit - _ROOM_AT_THE_TOP, 3))
     os.close(descriptor)
-    return socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=high)
+    return high

@@ -1,4 +1,4 @@
-"""How an exception is told: one line for the daemon, the traceback for the worker's stderr."""
+"""How an exception is told: one line for the daemon, and the traceback."""
 
 import os
 import sys
@@ -26,20 +26,27 @@ def describe(exc):
     return one_line("%s: %s" % (name, text) if text else name)
 
 
-def print_traceback(exc):
-    """Print the traceback on stderr, from the first line that is not the runtime's; never raises.
+def narrate(exc):
+    """Return the traceback, from the first line that is not the runtime's; never raises.
 
-    No arguments and no variables are printed: they hold secrets.
+    No arguments and no variables are in it: they hold secrets.
     """
     try:
         trace = exc.__traceback__
         while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_HOME):
             trace = trace.tb_next
-        if trace is None or getattr(exc, "is_awx_task_error", False):
-            print(describe(exc), file=sys.stderr)
-        else:
-            traceback.print_exception(type(exc), exc, trace)
-    except BaseException:  # a broken stderr, or an exception whose methods raise
+        if trace is not None and not getattr(exc, "is_awx_task_error", False):
+            return "".join(traceback.format_exception(type(exc), exc, trace)).rstrip("\n")
+    except BaseException:  # an exception whose methods raise
+        pass
+    return describe(exc)
+
+
+def print_traceback(exc):
+    """Print the traceback on stderr; never raises."""
+    try:
+        print(narrate(exc), file=sys.stderr)
+    except BaseException:  # a broken stderr
         pass
 
 

@@ -15,6 +15,7 @@ import threading
 
 from . import child, failures
 from .channel import Channel
+from .meter import Meter
 from .spec import Project, SpecError
 from .worker import Worker
 
@@ -23,7 +24,7 @@ SUPERVISOR_FD = 3
 MAX_PACKET = 1 << 17
 """The longest packet in bytes."""
 
-_FDS_OF_A_WORKER = 4  # frame socket, stdout, stderr, go pipe
+_FDS_OF_A_WORKER = (4, 5)  # frame socket, stdout, stderr, go pipe; its cgroup.procs where there is one
 _EXIT_FAILED = 1
 _EXIT_NO_SPEC = 2
 
@@ -100,8 +101,8 @@ class ForkServer:
         if packet.get("op") != "fork":
             return {"op": "refused", "error": "unknown op %r" % (packet.get("op"),)}
         worker = packet.get("worker")
-        if type(worker) is not int or len(fds) != _FDS_OF_A_WORKER:
-            error = "a fork needs a worker number and %d descriptors, got %d" % (_FDS_OF_A_WORKER, len(fds))
+        if type(worker) is not int or len(fds) not in _FDS_OF_A_WORKER:
+            error = "a fork needs a worker number and %d or %d descriptors, got %d" % (_FDS_OF_A_WORKER + (len(fds),))
             return {"op": "fork_failed", "worker": worker, "error": error}
         try:
             return {"op": "forked", "worker": worker, "pid": self._fork(worker, fds)}
@@ -151,7 +152,7 @@ class ForkServer:
 
     def _live(self, worker, fds, writer):
         """Be the worker; return its exit code."""
-        frame_fd, stdout, stderr, go = fds
+        frame_fd, stdout, stderr, go, *members = fds
         child.detach(stdout, stderr)
         _close_all((stdout, stderr))
         self._sock.close()
@@ -160,7 +161,11 @@ class ForkServer:
         if not child.wait_for_go(go):
             return 0
         project = self._project
-        live = Worker(worker, Channel(child.frame_socket(frame_fd)), project.library, project.callables)
+        channel = Channel(child.frame_socket(frame_fd))
+        meter = None
+        if project.measures:
+            meter = Meter(child.out_of_the_way(members[0]) if members else -1)
+        live = Worker(worker, channel, project.library, project.callables, meter)
         return live.run(project.worker_class, project.idle_timeout, project.kwargs)
 
     def _receive(self):

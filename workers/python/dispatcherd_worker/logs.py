@@ -59,7 +59,13 @@ class Handler(logging.Handler):
             self.handleError(record)
             return
         if not ours or not self._channel.offer(frames.LOG, body):
-            _print("%s:%s:%s" % (record.levelname, record.name, shorten(text, MAX_BODY)))
+            _print(record.levelname, record.name, text)
+
+
+def tell(channel, level, logger, text):
+    """Send a record of the runtime's about a task, or print it where that is not possible."""
+    if not channel.offer(frames.LOG, encode(level, logger, text)):
+        _print(level.upper(), logger, text)
 
 
 def level_name(number):
@@ -91,8 +97,8 @@ def shorten(text, limit):
     return "%s\n... %d characters are left out ...\n%s" % (text[:head], len(text) - limit, text[len(text) - tail:])
 
 
-def _print(text):
+def _print(level, logger, text):
     try:
-        print(text, file=sys.stderr, flush=True)
+        print("%s:%s:%s" % (level, logger, shorten(text, MAX_BODY)), file=sys.stderr, flush=True)
     except Exception:  # the task's own stderr, or none
         pass

@@ -42,6 +42,7 @@ class Project:
         if spec.get("kwargs"):
             with _Step("kwargs"):
                 self.kwargs = self._choose(spec["kwargs"])
+        self.measures = spec.get("measure") is True
         self.idle_timeout = self.kwargs.pop("idle_timeout", spec.get("idle_timeout") or 0)
 
     def _choose(self, kwargs):

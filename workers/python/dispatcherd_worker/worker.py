@@ -16,6 +16,7 @@ EXIT_HOOK = 1
 EXIT_CHANNEL = 70
 
 _MAX_LABEL = 200
+_LOGGER = "dispatcherd.worker.task"
 _BROKEN_OUTPUT = "the task closed its stdout or stderr"
 _NO_ARGS = []
 _NO_KWARGS = {}
@@ -28,12 +29,16 @@ _now = time.time
 class Worker:
     """One worker: a channel to the daemon, and the code that tasks stand for."""
 
-    def __init__(self, worker_id, channel, library, callables):
-        """Prepare the worker numbered `worker_id`; no code of the project runs before `run`."""
+    def __init__(self, worker_id, channel, library, callables, meter=None):
+        """Prepare the worker numbered `worker_id`; no code of the project runs before `run`.
+
+        `meter` measures its tasks, None: nothing does.
+        """
         self._id = worker_id
         self._channel = channel
         self._library = library
         self._callables = callables
+        self._meter = meter
         self._interrupts = Interrupts(channel, library.Cancel, Worker._attempt.__code__)
         self._control = Control(channel, self._interrupts)
         self._hooks = hooks.Hooks()
@@ -72,6 +77,8 @@ class Worker:
             if cls is not None:
                 self._adopt(cls, idle_timeout, kwargs)
             hello = {"version": frames.VERSION, "pid": self._channel.pid, "python": "%d.%d.%d" % sys.version_info[:3]}
+            if self._meter is not None:
+                hello["cpu"], hello["residents"] = self._meter.start(_now())
             self._channel.send(frames.HELLO, 0, _text(hello))
             greeted = True
             reason = self._loop()
@@ -120,6 +127,9 @@ class Worker:
     def _run_task(self, seq, body):
         """Run one task and send its done frame; raises hooks.HookFailed after that frame."""
         started = _now()
+        meter = self._meter
+        if meter is not None:
+            meter.begin(started)
         message = _NO_KWARGS
         try:
             message = _message(body)
@@ -135,6 +145,8 @@ class Worker:
             outcome, error, result = self._judge(failure)
         if not failures.flush():
             self._leave = _BROKEN_OUTPUT
+        if outcome != frames.SUCCEEDED:
+            self._tell_failure(outcome, failure)
         text = b""
         if result is not None:
             text, problem = results.encode(result)
@@ -143,12 +155,17 @@ class Worker:
                 self._say("warning", "result of %s (uuid %s) is %s: replaced by null" % (
                     _label(message.get("task")), _label(message.get("uuid")), problem))
         trouble = self._after_task(message, result, failure, started)
+        # What the task has held goes now, and is not the next one's: a traceback leads to this frame, and
+        # this frame to the exception, which nothing but the garbage collector would end.
+        result = failure = None
         if self._words:
             self._send_words()
         self._channel.current = None
         self._channel.cancelled.discard(seq)
         leaves = self._leave or trouble is not None
-        self._channel.send_bytes(frames.done(seq, outcome, leaves, started, _now(), error, text))
+        finished = _now()
+        usage = None if meter is None else meter.end(started, finished)
+        self._channel.send_bytes(frames.done(seq, outcome, leaves, started, finished, error, text, usage))
         if trouble is not None:
             raise trouble
 
@@ -219,12 +236,21 @@ class Worker:
         if issubclass(kind, self._library.Exit):
             self._stop_after("the task raised DispatcherExit")
             return frames.SUCCEEDED, "", failure.result
-        failures.print_traceback(failure)
         if issubclass(kind, self._library.Cancel):
             return frames.CANCELLED, "", None
         if issubclass(kind, (SystemExit, KeyboardInterrupt)):
             self._stop_after("the task raised %s" % results.type_name(failure))
         return frames.FAILED, failures.describe(failure), None
+
+    def _tell_failure(self, outcome, failure):
+        """Log the exception that ended a task, by the logger that the original has for that."""
+        self._channel.drain()  # it may have come that nobody listens
+        level = "warning" if outcome == frames.CANCELLED else "error"
+        text = "the task raised %s" % failures.describe(failure)
+        trace = failures.narrate(failure)
+        if "\n" in trace:
+            text += "\n" + trace
+        logs.tell(self._channel, level, _LOGGER, text)
 
     def _after_task(self, message, result, failure, started):
         """Run the hooks that follow a task; return a hooks.HookFailed or None."""

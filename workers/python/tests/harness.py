@@ -52,11 +52,15 @@ def wait_exit(pid):
 def read_done(body):
     """Return what the body of a done frame says."""
     outcome, flags, _, size, started, finished = frames.DONE_HEAD.unpack_from(body)
-    error, result = body[frames.DONE_HEAD.size:][:size].decode(), body[frames.DONE_HEAD.size + size:]
+    rest, usage = body[frames.DONE_HEAD.size:], None
+    if flags & frames.MEASURED:
+        usage, rest = frames.USAGE.unpack_from(rest), rest[frames.USAGE.size:]
+    error, result = rest[:size].decode(), rest[size:]
     return {
         "outcome": {1: "succeeded", 2: "failed", 3: "cancelled"}[outcome], "error": error,
         "stopping": bool(flags & frames.LEAVES), "started": started, "finished": finished,
         "result": json.loads(result) if result else None, "raw": result,
+        "usage": usage, "more": bool(flags & frames.MORE),
     }
 
 

@@ -18,7 +18,7 @@ class Cancelling(harness.WorkerCase):
         worker.cancel(seq)
         answer = worker.done()
         self.assertEqual((answer["seq"], answer["outcome"], answer["raw"]), (seq, "cancelled", b""))
-        self.assertIn("in sleep", worker.read(worker.stderr), "the traceback tells where it was")
+        self.assertIn("in sleep", answer["words"][0], "the traceback tells where it was")
         self.assert_works(worker)
 
     def test_a_computing_task_is_cancelled(self):

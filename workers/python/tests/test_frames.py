@@ -35,6 +35,12 @@ class GoldenFrames(unittest.TestCase):
             "done without result": frames.done(2, frames.CANCELLED, False, began + 0.25, began + 0.5).hex(),
             "done failed, leaving": frames.done(
                 256, frames.FAILED, True, began, began + 1, "SystemExit: gr\u00fc\u00df").hex(),
+            "done with a usage that is not all": frames.done(
+                7, frames.FAILED, False, began, began + 0.5, "no", b"4",
+                (True, 1.5, 2.25, 64 << 20, 512, 4608, 0, 1024)).hex(),
+            "done with a usage": frames.done(
+                8, frames.SUCCEEDED, True, began, began + 0.5,
+                usage=(False, 1.5, 2.25, 64 << 20, 512, 512, 0, 0)).hex(),
         })
 
     def test_a_channel_reads_golden_frames_however_they_are_cut(self):

@@ -219,6 +219,11 @@ class Toml(unittest.TestCase):
             "conninfo": "dbname=a connect_timeout=3", "connect_timeout": "9s"}}})
         self.assertNotIn("connect_timeout", settings["brokers"]["pg_notify"]["config"])
 
+    def test_a_password_file_is_libpqs_and_a_credential_the_daemons(self):
+        for passfile, want in (("/etc/pass", {"conninfo": "", "passfile": "/etc/pass"}), ("credential:pg", {"conninfo": ""})):
+            settings = toml.to_settings({"brokers": {"pg_notify": {"passfile": passfile}}})
+            self.assertEqual(settings["brokers"]["pg_notify"]["config"], want)
+
     def test_durations(self):
         for text, want in (("15s", 15), ("1h30m", 5400), ("1.5s", 1.5), ("100ms", 0.1), ("0s", 0), ("0", 0), ("7us", 7e-6)):
             self.assertAlmostEqual(toml.seconds(text, "k"), want)

@@ -10,7 +10,7 @@ from tests import harness
 
 
 class Logging(harness.WorkerCase):
-    spec = {"preload": ["logjobs"]}
+    spec = {"preload": ["logjobs", "sample"]}
 
     def records(self, worker):
         """Return what the running task logs, as (level, logger, message), and how it ends."""
@@ -44,6 +44,28 @@ class Logging(harness.WorkerCase):
         self.assertEqual((lines[0], lines[1], lines[-1]), (
             "the query failed", "Traceback (most recent call last):", "ValueError: no such row"))
         self.assertEqual(worker.read(worker.stderr), "")
+
+    def test_the_exception_that_ends_a_task_is_a_record_of_it(self):
+        worker = self.start()
+        worker.submit("sample.fail", "no")
+        said, answer = self.records(worker)
+        self.assertEqual([record[:2] for record in said], [("error", "dispatcherd.worker.task")])
+        self.assertEqual(answer["error"], "ValueError: no")
+        seq = worker.submit("sample.sleep")
+        worker.line()
+        worker.cancel(seq)
+        said, answer = self.records(worker)
+        self.assertEqual([record[:2] for record in said], [("warning", "dispatcherd.worker.task")])
+        self.assertEqual(answer["outcome"], "cancelled")
+
+    def test_without_a_daemon_it_is_printed(self):
+        worker = self.start()
+        # The supervisor's stop and the task in one, so that the task is there when the stop is read.
+        task = json.dumps({"task": "sample.fail", "args": ["no"]}).encode()
+        worker.sock.sendall(frames.encode(frames.STOP, frames.EVERY_TASK) + frames.encode(frames.TASK, 9, task))
+        self.assertEqual((worker.done()["seq"], worker.reason()), (9, "stop requested"))
+        printed = worker.read(worker.stderr)
+        self.assertTrue(printed.startswith("ERROR:dispatcherd.worker.task:the task raised ValueError: no\nTraceback "), printed)
 
     def test_a_record_whose_arguments_do_not_fit_harms_nothing(self):
         said, worker = self.run_logging("not_formattable")

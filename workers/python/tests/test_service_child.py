@@ -12,15 +12,20 @@ from tests.harness import HOME
 
 SECRET = "hunter2"
 
-# Stands for the daemon: says what it has, then waits for SIGTERM and ends with the code of its environment.
+# Stands for the daemon: says what it has and when it reloads, then waits for SIGTERM and ends with the code of its environment.
 _PROGRAM = """#!%s
 import json, os, signal, sys
-signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+hears_hangup = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+signal.pthread_sigmask(signal.SIG_BLOCK, signals)
 with open(sys.argv[2]) as stream:
     settings = json.load(stream)
 print(json.dumps({"pid": os.getpid(), "parent": os.getppid(), "group": os.getpgid(0), "argv": sys.argv,
-                  "settings": settings}), flush=True)
-came = signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, 60)
+                  "settings": settings, "hears_hangup": hears_hangup}), flush=True)
+came = signal.sigtimedwait(signals, 60)
+while came and came.si_signo == signal.SIGHUP:
+    print("reloads", flush=True)
+    came = signal.sigtimedwait(signals, 60)
 print("ends on", came and came.si_signo, flush=True)
 if os.environ["CODE"] == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
@@ -48,7 +53,7 @@ print("returned")
 
 
 class Child(unittest.TestCase):
-    def serve(self, code="0", program=_PROGRAM):
+    def serve(self, code="0", program=_PROGRAM, **options):
         """Start the project's service; return its process."""
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
@@ -58,7 +63,7 @@ class Child(unittest.TestCase):
         os.chmod(path, 0o700)
         process = subprocess.Popen(
             [sys.executable, "-Bc", _SERVICE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=HOME,
-            env={"PATH": os.environ["PATH"], "DISPATCHERD_PROGRAM": path, "CODE": code})
+            env={"PATH": os.environ["PATH"], "DISPATCHERD_PROGRAM": path, "CODE": code}, **options)
         self.addCleanup(lambda: (process.kill(), process.communicate()))
         self.assertEqual(process.stdout.readline(), "thread\n")
         return process
@@ -72,6 +77,22 @@ class Child(unittest.TestCase):
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
         self.assertEqual((process.returncode, out, err), (0, "ends on 15\nafter True\nreturned\n", ""))
+
+    def test_a_hangup_reloads_it(self):
+        process = self.serve()
+        self.assertTrue(json.loads(process.stdout.readline())["hears_hangup"])
+        for _ in range(2):
+            process.send_signal(signal.SIGHUP)
+            self.assertEqual(process.stdout.readline(), "reloads\n")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.communicate(timeout=60)[0], "ends on 15\nafter True\nreturned\n")
+
+    def test_a_hangup_that_is_ignored_stays_so(self):
+        process = self.serve(preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+        self.assertFalse(json.loads(process.stdout.readline())["hears_hangup"])
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.communicate(timeout=60)[0], "ends on 15\nafter True\nreturned\n")
 
     def test_its_exit_code_is_that_of_the_process(self):
         for code, want in (("7", 7), ("killed", 128 + signal.SIGKILL)):

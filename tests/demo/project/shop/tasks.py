@@ -1,5 +1,7 @@
 """The tasks of a small web shop, as a project that uses dispatcherd has them."""
 
+import os
+import signal
 import time
 
 from dispatcherd.publish import task
@@ -28,3 +30,24 @@ def charge(order):
 def report(binder):
     """A bound task: its first argument says who it is and can ask the service."""
     return {"uuid": binder.uuid, "workers": len(binder.control("workers"))}
+
+
+@task()
+def thumbnails(megabytes):
+    """Load all pictures at once, which are more than anybody thought."""
+    return len(b"x" * (megabytes << 20))
+
+
+@task()
+def sync(path):
+    """Hang, deaf to every signal, with a helper that has made itself independent."""
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_IGN)
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            with open(path, "w", encoding="ascii") as file:
+                file.write(str(os.getpid()))
+            signal.pause()
+        os._exit(0)
+    signal.pause()

@@ -1,10 +1,13 @@
 """The tasks of the host tests."""
+import logging
 import os
+import sys
 import time
 
 from dispatcherd.publish import task
 
-PLACE = "/srv/app/out"
+PLACE = os.environ.get("APP_OUT", "/srv/app/out")
+log = logging.getLogger(__name__)
 
 
 @task()
@@ -28,3 +31,26 @@ def count(name):
             file.flush()
             time.sleep(0.01)
     return number
+
+
+@task()
+def say():
+    """Speak in each of the ways that a task has."""
+    print("on stdout")
+    print("on stderr", file=sys.stderr)
+    log.warning("by logging")
+    try:
+        {}["address"]
+    except KeyError:
+        log.exception("with a traceback")
+
+
+@task()
+def fail():
+    """Raise."""
+    raise ValueError("it could not be done")
+
+
+@task()
+def nothing(word=""):
+    """Nothing."""

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any, List, Optional, Sequence
 
-_HANDED_ON = (signal.SIGTERM, signal.SIGINT)
+_HANDED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 # Run in the child, which then becomes the daemon: should the parent be killed, the daemon gets SIGTERM.
 _STARTER = """\
@@ -30,8 +30,9 @@ except OSError as exc:
 def run(arguments: Sequence[str], descriptors: Sequence[int]) -> None:
     """Run the daemon with the command line `arguments` until it ends; it takes over `descriptors`.
 
-    SIGTERM and SIGINT of this process are handed on. Raises SystemExit with the daemon's exit code
-    unless that is 0, and 128 more than the signal where one has killed it.
+    SIGTERM and SIGINT of this process are handed on, and SIGHUP unless it is ignored, as by nohup.
+    Raises SystemExit with the daemon's exit code unless that is 0, and 128 more than the signal
+    where one has killed it.
     """
     code = _Daemon().run(arguments, descriptors)
     if code:
@@ -46,7 +47,8 @@ class _Daemon:
         self._early: List[int] = []  # signals that came before there was a process
 
     def run(self, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
-        before = [(number, signal.signal(number, self._hand_on)) for number in _HANDED_ON]
+        heard = [number for number in _HANDED_ON if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+        before = [(number, signal.signal(number, self._hand_on)) for number in heard]
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-ISc", _STARTER, str(os.getpid()), *arguments], pass_fds=descriptors, start_new_session=True)
@@ -60,7 +62,7 @@ class _Daemon:
                 signal.signal(number, handler)
 
     def _hand_on(self, number: int, frame: Any) -> None:
-        if self._process is None:
-            self._early.append(number)
-        else:
+        if self._process is not None:
             self._process.send_signal(number)
+        elif number != signal.SIGHUP:  # what starts reads its configuration anyway
+            self._early.append(number)

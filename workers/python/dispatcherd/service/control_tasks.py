@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any, Dict, Optional
 
 __all__ = ["running", "cancel", "alive", "aio_tasks", "workers", "producers", "metrics", "main", "status", "chunks",
-           "set_log_level", "memory", "memory_offenders", "tasks", "drain", "reload"]
+           "set_log_level", "memory", "memory_offenders", "tasks", "task", "history", "drain",
+           "reload"]
 
 Reply = Dict[str, Any]
 
@@ -67,7 +68,13 @@ async def aio_tasks(dispatcher: Any = None, data: Optional[Reply] = None) -> Rep
 
 
 async def workers(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
-    """List the workers and what each is doing"""
+    """List the workers and what each is doing
+
+    Control Args:
+        usage:
+            type: bool
+            help: Whether to measure what each takes.
+    """
     raise _in_daemon("workers")
 
 
@@ -140,6 +147,36 @@ async def memory_offenders(dispatcher: Any = None, data: Optional[Reply] = None)
 async def tasks(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
     """Count the tasks by where they stand and how they ended"""
     raise _in_daemon("tasks")
+
+
+async def task(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
+    """Show where the runs with a uuid stand, or how they ended
+
+    Control Args:
+        uuid:
+            type: str
+            required: true
+            help: The label of the task.
+    """
+    raise _in_daemon("task")
+
+
+async def history(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:
+    """List the tasks that ended last
+
+    Control Args:
+        task:
+            type: str
+            help: Only tasks of this name.
+        outcome:
+            type: str
+            choices: [succeeded, failed, cancelled, timed_out, oom_killed, killed, exited, crashed, lost, abandoned, discarded]
+            help: Only those that ended so.
+        limit:
+            type: int
+            help: How many to show, 100 if not given.
+    """
+    raise _in_daemon("history")
 
 
 async def drain(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply:

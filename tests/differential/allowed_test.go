@@ -1,0 +1,210 @@
+package differential
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// allowance is a difference that is meant: a row of docs/compatibility.md, and what it looks like here.
+type allowance struct {
+	row  string // the fact, as the row has it
+	fits func(difference) bool
+}
+
+// path is a pattern of paths.
+func path(pattern string) func(difference) bool {
+	whole := regexp.MustCompile(`^(?:` + pattern + `)$`)
+	return func(d difference) bool { return whole.MatchString(d.path) }
+}
+
+// by is a difference that comes of a step that the generator has marked for it.
+func by(mark, paths string) func(difference) bool {
+	fits := path(paths)
+	return func(d difference) bool { return d.step.By == mark && fits(d) }
+}
+
+// either is one of several.
+func either(all ...func(difference) bool) func(difference) bool {
+	return func(d difference) bool {
+		return slices.ContainsFunc(all, func(fits func(difference) bool) bool { return fits(d) })
+	}
+}
+
+// less is a count, in a step that is marked, of which we have so many less than the original.
+func less(n int, mark, paths string) func(difference) bool {
+	fits := shifted(n, paths)
+	return func(d difference) bool { return d.step.By == mark && fits(d) }
+}
+
+// shifted is a count of which we have so many less.
+func shifted(n int, paths string) func(difference) bool {
+	fits := path(paths)
+	return func(d difference) bool {
+		theirs, err := strconv.Atoi(d.theirs)
+		mine, err2 := strconv.Atoi(d.mine)
+		return fits(d) && err == nil && err2 == nil && theirs-mine == n
+	}
+}
+
+// ran is what is seen of a message that only one side has taken, and run if it is a task.
+const ran = `count\.(received|control|finished_count)|produced\.socket-producer|chunks\.status\.successful_assemblies`
+
+// onlyThey is a message that only the original has taken: it counts one more, and has seen all that we have.
+func onlyThey(mark string) func(difference) bool {
+	fits := by(mark, `events\.any worker`)
+	return either(less(1, mark, ran), func(d difference) bool { return fits(d) && within(d.mine, d.theirs) })
+}
+
+// onlyWe is a message that only we have taken.
+func onlyWe(mark string) func(difference) bool {
+	fits := by(mark, `events\.any worker`)
+	return either(less(-1, mark, ran), func(d difference) bool { return fits(d) && within(d.theirs, d.mine) })
+}
+
+// result is what a task has returned, in what post_task is told.
+var result = regexp.MustCompile(`"result":"[^"]*"`)
+
+func sorted(text string) []string {
+	lines := strings.Split(text, "\n")
+	slices.Sort(lines)
+	return lines
+}
+
+// died is a task that takes its worker along in the original, where it is canceled, and that has failed or
+// succeeded here, where its worker leaves in order.
+func died(mark string) func(difference) bool {
+	events := by(mark, `events\.any worker`)
+	return either(less(-1, mark, `count\.finished_count`), less(1, mark, `count\.canceled_count`),
+		func(d difference) bool { return events(d) && within(d.theirs, d.mine) })
+}
+
+// within says whether all lines of a text are among those of another.
+func within(text, other string) bool {
+	if text == absent {
+		return true
+	}
+	left := strings.Split(other, "\n")
+	for line := range strings.SplitSeq(text, "\n") {
+		i := slices.Index(left, line)
+		if i < 0 {
+			return false
+		}
+		left = slices.Delete(left, i, i+1)
+	}
+	return true
+}
+
+// onlyOurs is something that the original does not have at all.
+func onlyOurs(paths string) func(difference) bool {
+	fits := path(paths)
+	return func(d difference) bool { return d.theirs == absent && fits(d) }
+}
+
+// refusal is an error that only we answer.
+func refusal(mark string) func(difference) bool {
+	fits := onlyOurs(`reply\.\d+\.error`)
+	return func(d difference) bool { return d.step.By == mark && fits(d) }
+}
+
+// recycles is that the original's listener was lost, and ours was not.
+func recycles(mark string) func(difference) bool {
+	fits := by(mark, `recycled\.pg_notify-producer`)
+	return func(d difference) bool { return fits(d) && d.theirs == "1" && d.mine == "0" }
+}
+
+var allowances = map[string]allowance{
+	"broken JSON": {"broken JSON becomes a task whose name is all of its text, arguments included", onlyThey("broken JSON")},
+	"blank line":  {"a blank line on the socket is such a task", onlyThey("blank")},
+	"args object": {"`args` that are an object give its keys as arguments",
+		func(d difference) bool {
+			return by("args object", `events\.any worker`)(d) && within(d.mine, d.theirs)
+		}},
+	"repeat": {"all chunks of a message a second time are a second message",
+		onlyThey("repeat")},
+	"own cancel": {"a task that raises DispatcherCancel by itself counts as finished, since nobody has cancelled it",
+		either(less(1, "DispatcherCancel()", `count\.finished_count`), less(-1, "DispatcherCancel()", `count\.canceled_count`))},
+	"failed when cancelled": {"`done` with an active cancel and the result `<cancel>` is canceled, else finished",
+		func(d difference) bool {
+			n := 0
+			for path, events := range d.they {
+				if strings.HasPrefix(path, "events.") {
+					n += strings.Count(events, `is cancelled {"how":"ValueError`)
+				}
+			}
+			return n > 0 && either(shifted(n, `count\.finished_count`), shifted(-n, `count\.canceled_count`))(d)
+		}},
+	"exit": {"a task raises SystemExit or KeyboardInterrupt: the process dies, and the task is counted as canceled later",
+		either(died("SystemExit"), died("KeyboardInterrupt"))},
+	"post_task": {"post_task raises: the process dies and the result is never sent", died("upset post_task")},
+	"result": {"null, list, dict, int and str are kept, by exact type",
+		func(d difference) bool {
+			return slices.Contains([]string{`"True"`, `"1.5"`, `"(1, 2)"`, "2.5"}, d.step.By) && path(`events\.any worker`)(d) &&
+				slices.Equal(sorted(result.ReplaceAllString(d.theirs, "")), sorted(result.ReplaceAllString(d.mine, "")))
+		}},
+	"no text":       {"invalid UTF-8 likewise", refusal("no text")},
+	"module":        {"names of imported modules and helpers (`logging`, `asyncio`) are found, raise, and end the producer (a bug)", recycles("module")},
+	"no name":       {"a `control` that is no string ends the producer (a bug)", recycles("no name")},
+	"long reply_to": {"a `reply_to` of more than 63 bytes ends the producer (a bug)", recycles("long reply_to")},
+	"no object":     {"`control_data` that is no object raises in some commands (a bug)", recycles("no object")},
+	"judged again": {"a queued task is judged again when a worker is free, against what has come behind it: it may be blocked by its successor, or discarded for it",
+		func(d difference) bool {
+			return d.step.Kind == "rejudge" && path(`order|count\.finished_count|events.*`)(d)
+		}},
+	"every second": {"of several that match in a row only every second one is removed (a bug)",
+		func(d difference) bool {
+			return d.step.Kind == "row" && d.path == "hit at once" && d.they["in a row"] == "true"
+		}},
+	"long line": {"a line has at most 65536 bytes", onlyWe("long")},
+	"cut short": {"a last line without `\\n` before a half-close is handled and answered",
+		either(onlyThey("cut short"), refusal("cut short"))},
+	"usage": {"the numbers of `usage` are those of tasks that were wanted at once, beyond max_workers too, as they were at the last look",
+		path(`reply\.\d+\.(main\.)?pool\.usage\..*`)},
+	"status": {"`status` has nothing else", onlyOurs(`reply\.\d+\.(limits|notes|pool|supervisor|tasks)\..*`)},
+	"connected": {"only that of Postgres has `broker_self_check` with enabled, success_count, average_time_seconds and max_time_seconds",
+		onlyOurs(`reply\.\d+\.(producers\.)?pg_notify-producer\.(connected|last_error)`)},
+	"places": {"a cancel numbers what it removes by the place that is left when those before it are gone (a bug)",
+		func(d difference) bool {
+			return d.step.Kind == "cancel" && path(`reply\.\d+\.(queued|blocked)-\d+.*`)(d) && slices.Equal(waiting(d.they), waiting(d.we))
+		}},
+	"module from a task": {"from a task, the names of imported modules are answered with `Failed to run control task`",
+		func(d difference) bool {
+			ours := strings.Replace(d.mine, "No control method logging", "Failed to run control task", 1)
+			return by(`"logging"`, `events\.any worker`)(d) && d.theirs == ours
+		}},
+	"empty name": {"an empty name is answered with `No control method` and nothing behind it",
+		func(d difference) bool {
+			return by("empty name", `reply\.\d+\.error`)(d) && d.theirs == `"No control method "`
+		}},
+	"waits of asyncio": {"there are waits for events: `exit_event_wait`, `NAME_recycle_event_wait`, `ScheduledProducer_kick_event_wait`, and a `worker_timeout_manager`",
+		func(d difference) bool {
+			return d.mine == absent && path(`reply\.\d+\.(aio_tasks\.)?(exit_event_wait|.*_(recycle|kick)_event_wait|worker_timeout_manager|Task-\d+)\.(done|stack)`)(d)
+		}},
+	"goroutines": {"an entry for each asyncio task, under its name, with `done` and `stack`",
+		func(d difference) bool {
+			return d.step.Kind == "ask" && onlyOurs(`reply\.\d+\..*\.(done|stack)`)(d)
+		}},
+}
+
+// waiting is the uuids of the queued and blocked messages in a reply.
+func waiting(s sight) (uuids []string) {
+	is := regexp.MustCompile(`^reply\.\d+\.(queued|blocked)-\d+\.uuid$`)
+	for path, uuid := range s {
+		if is.MatchString(path) {
+			uuids = append(uuids, uuid)
+		}
+	}
+	slices.Sort(uuids)
+	return uuids
+}
+
+// allowanceFor is the name of the allowance that a difference fits, "" for none.
+func allowanceFor(d difference) string {
+	for name, a := range allowances {
+		if a.fits(d) {
+			return name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,131 @@
+package differential
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"dispatcherd/tests/postgres"
+)
+
+// programs is where TestMain builds dispatcherd and dispatcherctl, with the race detector in them.
+var programs string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "dispatcherd-bin-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	programs = dir
+	// A program with the race detector would sleep a second before it ends.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	for _, name := range []string{"dispatcherd", "dispatcherctl"} {
+		out, err := exec.Command("go", "build", "-race", "-o", filepath.Join(dir, name), "../../cmd/"+name).CombinedOutput()
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", name, err, out)
+			return 1
+		}
+	}
+	code := m.Run()
+	if err := postgres.CloseShared(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// fixed are the seeds of make test, and length is how many steps their scripts have. Together they need
+// every allowance.
+var fixed = []uint64{3, 7, 8, 9, 11, 14, 20, 22, 24, 25, 103, 106}
+
+const length = 100
+
+// The same script is given to the Python original and to ours. Whatever differs is a fault, or an allowance
+// with a row in docs/compatibility.md.
+func TestInteropBothServicesDoTheSame(t *testing.T) {
+	venv(t)
+	seeds, asked := seedsAskedFor(t)
+	if !asked {
+		seeds = fixed
+	}
+	var mu sync.Mutex // guards needed
+	needed := map[string]int{}
+	t.Run("seed", func(t *testing.T) {
+		for _, seed := range seeds {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				t.Parallel()
+				s := generate(seed, length)
+				c := compare(t, s)
+				if c.failed() && asked && !testing.Short() {
+					s, c = shrink(t, s, c)
+				}
+				if c.failed() {
+					if c.err == nil {
+						s.Steps = s.Steps[:min(len(s.Steps), c.differences[0].at)]
+					}
+					t.Errorf("seed %d: the services differ (make differential SEEDS=%d looks for a shorter script)\n%s\n%s", seed, seed, s, c)
+				}
+				t.Logf("%d steps, %d of which found nothing to act upon; allowances needed: %v", len(s.Steps), c.skipped, c.allowed)
+				mu.Lock()
+				defer mu.Unlock()
+				for name, n := range c.allowed {
+					needed[name] += n
+				}
+			})
+		}
+	})
+	if asked || t.Failed() {
+		return
+	}
+	for name := range allowances {
+		if needed[name] == 0 {
+			t.Errorf("no script needs the allowance %q", name)
+		}
+	}
+}
+
+// venv is the virtual environment that has the original.
+func venv(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("DISPATCHERD_TEST_VENV")
+	if dir == "" {
+		reason := "no Python original: set DISPATCHERD_TEST_VENV to the virtual environment that make test has made in build/venv"
+		if os.Getenv("DISPATCHERD_TEST_REQUIRE") == "1" {
+			t.Fatal(reason)
+		}
+		t.Skip(reason)
+	}
+	return dir
+}
+
+// seedsAskedFor reads DISPATCHERD_TEST_SEEDS: numbers, and ranges of them such as 100-199.
+func seedsAskedFor(t *testing.T) (seeds []uint64, asked bool) {
+	t.Helper()
+	for _, word := range strings.Fields(os.Getenv("DISPATCHERD_TEST_SEEDS")) {
+		first, last, isRange := strings.Cut(word, "-")
+		if !isRange {
+			last = first
+		}
+		from, err := strconv.ParseUint(first, 10, 32)
+		to, err2 := strconv.ParseUint(last, 10, 32)
+		if err != nil || err2 != nil {
+			t.Fatalf("SEEDS has %q, want a number or two, such as 100-199", word)
+		}
+		for seed := from; seed <= to; seed++ {
+			seeds = append(seeds, seed)
+		}
+	}
+	return seeds, len(seeds) > 0
+}

@@ -1,0 +1,159 @@
+package differential
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+)
+
+// await polls until something is so.
+func (p *player) await(what string, is func(state) bool) (s state, err error) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); time.Since(began) < bound; {
+		if s, err = p.look(); err != nil || is(s) {
+			return s, err
+		}
+		select {
+		case <-tick.C:
+		case <-p.done:
+			return s, errors.New("it has ended")
+		}
+	}
+	return s, fmt.Errorf("%s does not come about: %s", what, text(s.running))
+}
+
+// retire lets a worker become too old with its task, and sees that it finishes and that another takes
+// the next.
+func (p *player) retire(one step, seen sight) error {
+	seen["all"] = "told below"
+	playing := func(s state) bool { actors, _ := p.stage.on(); return len(s.busy()) == 1 && len(actors) == 1 }
+	was, err := p.await("the task of the start", playing)
+	if err != nil {
+		return err
+	}
+	old := was.busy()[0]
+	if _, err := p.await("the age of a worker", func(s state) bool {
+		w, _ := s.workers[fmt.Sprintf("worker-%d", old.id)].(map[string]any)
+		return number(w["age"]) > p.config.Lifetime+1
+	}); err != nil {
+		return err
+	}
+	if err := p.stage.order(old.pid, `{"do": "return", "value": "'old'"}`); err != nil {
+		return err
+	}
+	if _, err := p.await("the end of the old worker", func(s state) bool {
+		_, listed := s.workers[fmt.Sprintf("worker-%d", old.id)]
+		return !listed && len(s.busy()) == 0
+	}); err != nil {
+		return err
+	}
+	if _, err := p.exchange(one.Via, 0, one.Texts...); err != nil {
+		return err
+	}
+	next, err := p.await("the next task", playing)
+	if err != nil {
+		return err
+	}
+	pool, _ := next.main["pool"].(map[string]any)
+	seen["retired"] = fmt.Sprint(number(pool["retirement_count"]) >= 1)
+	seen["finished"] = text(pool["finished_count"]) + ", canceled " + text(pool["canceled_count"])
+	seen["on another"] = fmt.Sprint(next.busy()[0].pid != old.pid)
+	seen["events"] = p.told(func(e event) bool { return e.pid == old.pid })
+	return nil
+}
+
+// schedule sees what the schedule brings: its first tasks, in their order.
+func (p *player) schedule(one step, seen sight) error {
+	seen["all"] = "told below"
+	var came []string
+	for len(came) < 4 {
+		var next worker // one that waits for an order, and has not been seen
+		_, err := p.await("a task of the schedule", func(s state) bool {
+			actors, _ := p.stage.on()
+			for _, w := range s.busy() {
+				if actors[w.pid].waits && !slices.Contains(came, w.description) {
+					next = w
+					return true
+				}
+			}
+			return false
+		})
+		if err != nil {
+			return err
+		}
+		came = append(came, next.description)
+		if err := p.stage.order(next.pid, `{"do": "return", "value": "None"}`); err != nil {
+			return err
+		}
+	}
+	seen["tasks"] = strings.Join(came, "\n")
+	p.stage.take()
+	return nil
+}
+
+// told is what some workers have told, taken from the stage.
+func (p *player) told(of func(event) bool) string {
+	var all []string
+	for _, e := range p.stage.take() {
+		if of(e) {
+			all = append(all, p.labelled(e.text))
+		}
+	}
+	return strings.Join(all, "\n")
+}
+
+// relent has the tasks end that would not end alike when the service stops: those who withstand their
+// cancel, and those behind which others run.
+func (p *player) relent() (err error) {
+	for p.last.running != nil {
+		unlike := slices.DeleteFunc(p.last.busy(), func(w worker) bool {
+			return p.config.Idle == 0 && !p.stubborn[w.description] && !truthy(w.message["callbacks"]) && !truthy(w.message["errbacks"])
+		})
+		if len(unlike) == 0 {
+			return nil
+		}
+		if err := p.stage.order(unlike[0].pid, `{"do": "return", "value": "None"}`); err != nil {
+			return err
+		}
+		delete(p.stubborn, unlike[0].description)
+		if p.last, err = p.settle(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish stops the service with whatever it has.
+func (p *player) finish(_ step, seen sight) error {
+	seen["all"] = "told below"
+	if err := p.relent(); err != nil {
+		return err
+	}
+	if p.config.Idle > 0 {
+		if _, err := p.await("on_idle", func(state) bool { return p.stage.wasIdle() }); err != nil {
+			return err
+		}
+	}
+	p.hangUp() // the original leaves the file of its socket behind when somebody is connected
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	code, err := p.terminate()
+	if err != nil {
+		return err
+	}
+	seen["exit"] = fmt.Sprint(code)
+	_, err = os.Lstat(p.file("d.sock"))
+	seen["socket"] = fmt.Sprint("gone: ", errors.Is(err, os.ErrNotExist))
+	if p.config.restless() {
+		return nil // there the tasks of the last moment are a matter of chance
+	}
+	all := strings.Split(p.told(func(event) bool { return true }), "\n")
+	sort.Strings(all)
+	seen["events"] = strings.Join(all, "\n")
+	return nil
+}

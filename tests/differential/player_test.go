@@ -1,0 +1,273 @@
+package differential
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// cancelSignal is how the original interrupts a task.
+const cancelSignal = syscall.SIGUSR1
+
+// mark begins the name of the command that does not exist, by which the player knows that a service
+// has dealt with all that it was sent before.
+const mark = "barrier-"
+
+// player gives a script to one service.
+type player struct {
+	*service
+	config   configuration
+	poll     *client            // the player's own questions
+	clients  map[string]*client // that the script speaks over
+	notifier *notifier
+
+	marks    int
+	polls    int            // requests of the player's own that have been counted
+	produced map[string]int // the same, by producer
+	killed   map[int]bool   // pids
+	helped   map[string]bool
+	alias    map[int]string // of workers, by number: the same on both sides
+	aliases  int
+	stubborn map[string]bool // tasks that have been told to withstand a cancel, as JSON
+	earlier  map[int]int     // tasks of each worker, by number, when it was last a matter of chance whose they were
+	bases    []int           // what was received when each step began
+	last     state           // when the last step had ended
+}
+
+// play gives a script to one service and returns what came of each step, the start being the first
+// and the stop the last. After an error there is nothing more.
+func play(t *testing.T, s side, script script) (sights []sight, err error) {
+	v, err := start(t, s, script.Config)
+	if v != nil && v.cmd != nil && v.cmd.Process != nil {
+		defer v.end()
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := &player{
+		service: v, config: script.Config, clients: map[string]*client{}, produced: map[string]int{},
+		killed: map[int]bool{}, helped: map[string]bool{}, stubborn: map[string]bool{}, alias: map[int]string{}, earlier: map[int]int{},
+	}
+	defer p.hangUp()
+	steps := slices.Concat([]step{{Kind: "start"}}, script.Steps, []step{{Kind: "stop"}})
+	for i, one := range steps {
+		seen, err := p.perform(one)
+		if err != nil {
+			return sights, fmt.Errorf("step %d, %s: %s: %w\n%s", i, jsonText(one), s, err, v.log())
+		}
+		sights = append(sights, seen)
+	}
+	return sights, nil
+}
+
+// perform does one step and returns what is seen of it.
+func (p *player) perform(one step) (sight, error) {
+	p.bases = append(p.bases, int(number(p.last.main["received_count"]))+1) // producers was asked for after it
+	seen := sight{}
+	do := special(one.Kind)
+	if do == nil {
+		do = (*player).converse
+	}
+	if err := do(p, one, seen); err != nil || seen.final() {
+		return seen, err
+	}
+	now, err := p.settle()
+	if err != nil {
+		return seen, err
+	}
+	p.see(one, seen, p.last, now)
+	p.last = now
+	return seen, nil
+}
+
+// special are the steps that are more than something that is sent.
+func special(kind string) func(*player, step, sight) error {
+	return map[string]func(*player, step, sight) error{
+		"start":    (*player).begin,
+		"order":    (*player).direct,
+		"cancel":   (*player).cancel,
+		"row":      (*player).cancelRow,
+		"rejudge":  (*player).rejudge,
+		"kill":     (*player).kill,
+		"poison":   (*player).poison,
+		"cut":      (*player).cut,
+		"line":     (*player).line,
+		"ctl":      (*player).ctl,
+		"unheard":  (*player).unheard,
+		"retire":   (*player).retire,
+		"schedule": (*player).schedule,
+		"stop":     (*player).finish,
+	}[kind]
+}
+
+// begin connects to the service once it is there.
+func (p *player) begin(_ step, seen sight) (err error) {
+	if p.config.restless() {
+		seen["all"] = "what is there is a matter of the moment"
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for began := time.Now(); ; {
+		if p.poll, err = dial(p.file("d.sock")); err == nil {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-p.done:
+			return errors.New("it has ended")
+		}
+		if time.Since(began) > bound {
+			return err
+		}
+	}
+	if p.notifier, err = newNotifier(p.database.ConnInfo() + " application_name=stage"); err != nil {
+		return err
+	}
+	return p.knock()
+}
+
+// knock waits until the service hears what comes over Postgres.
+func (p *player) knock() error {
+	for began := time.Now(); time.Since(began) < bound; {
+		m := p.mark()
+		if err := p.notifier.send("low", strings.TrimSuffix(asking(m), "\n")); err != nil {
+			return err
+		}
+		late, err := p.notifier.before(m, time.Second)
+		for _, reply := range late {
+			if strings.Contains(reply, mark) { // to an earlier one, which was heard
+				p.counted("pg_notify-producer", 1)
+			}
+		}
+		if err == nil {
+			p.counted("pg_notify-producer", 1)
+			return nil
+		}
+	}
+	return fmt.Errorf("%s does not listen", p.side)
+}
+
+func (p *player) mark() string {
+	p.marks++
+	return fmt.Sprintf("%s%d.", mark, p.marks)
+}
+
+// hangUp ends all connections.
+func (p *player) hangUp() {
+	for _, c := range p.clients {
+		c.conn.Close()
+	}
+	if p.poll != nil {
+		p.poll.conn.Close()
+	}
+	if p.notifier != nil {
+		p.notifier.close()
+	}
+	p.clients, p.poll, p.notifier = map[string]*client{}, nil, nil
+}
+
+// client is the connection of a name, which is opened when it is first used.
+func (p *player) client(name string) (*client, error) {
+	if c, ok := p.clients[name]; ok {
+		return c, nil
+	}
+	c, err := dial(p.file("d.sock"))
+	if err == nil {
+		p.clients[name] = c
+	}
+	return c, err
+}
+
+// converse sends texts, and sees the replies.
+func (p *player) converse(one step, seen sight) error {
+	if one.By != "" && one.Kind != "ask" && len(p.last.busy()) == len(p.last.list()) {
+		seen["skipped"] = "no worker is idle"
+		return nil
+	}
+	if p.wouldRejudge(one.Texts) {
+		seen["skipped"] = "a queued task would be judged again"
+		return nil
+	}
+	replies, err := p.exchange(one.Via, one.Replies, one.Texts...)
+	for i, r := range replies {
+		p.reply(seen, fmt.Sprintf("reply.%d", i), r)
+	}
+	return err
+}
+
+// exchange sends texts and returns all replies, when everything before was dealt with.
+func (p *player) exchange(via string, owed int, texts ...string) (replies []string, err error) {
+	if overPostgres(via) {
+		return p.notify(via, owed, texts...)
+	}
+	c, err := p.client(via)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.send(strings.Join(texts, "\n") + "\n"); err != nil {
+		return nil, err
+	}
+	if replies, err = c.until(p.mark()); err != nil {
+		delete(p.clients, via) // a new one next time
+		return replies, err
+	}
+	p.counted("socket-producer", 1)
+	if c.long > 0 {
+		return replies, fmt.Errorf("%d lines of a reply have more than 1024 bytes", c.long)
+	}
+	return replies, nil
+}
+
+// notify is exchange over Postgres. The original drops what comes together with a request that it
+// answers, so that nothing is sent before the answer has come.
+func (p *player) notify(channel string, owed int, texts ...string) (replies []string, err error) {
+	for _, text := range texts {
+		if err := p.notifier.send(channel, text); err != nil {
+			return nil, err
+		}
+	}
+	for range owed {
+		r, err := p.notifier.reply(bound)
+		if err != nil {
+			return replies, err
+		}
+		replies = append(replies, r)
+	}
+	more, err := p.notifier.until(channel, p.mark())
+	p.counted("pg_notify-producer", 1)
+	return append(replies, more...), err
+}
+
+// fresh is a connection for one step; what it says ends with the end of what is sent.
+func (p *player) fresh(text string) (replies []string, err error) {
+	c, err := dial(p.file("d.sock"))
+	if err != nil {
+		return nil, err
+	}
+	defer c.conn.Close()
+	if err := c.send(text); err != nil {
+		return nil, err
+	}
+	if err := c.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil && !errors.Is(err, syscall.ENOTCONN) {
+		return nil, err
+	}
+	for {
+		r, err := c.reply()
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+			return replies, nil
+		case err != nil:
+			return replies, err
+		}
+		replies = append(replies, r)
+	}
+}
+
+func signalWorker(pid int, s syscall.Signal) {
+	_ = syscall.Kill(pid, s) // it can only be gone
+}

@@ -1,0 +1,1 @@
+"""The project that the guide has for an example."""
