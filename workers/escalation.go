@@ -61,8 +61,14 @@ func (p *Pool) interruptLocked(w *worker, why cause, now time.Time) action {
 	}
 	w.interrupted = true
 	w.mercy = now.Add(p.cfg.CancelGrace)
+	return p.cancelLocked(w, now)
+}
+
+// cancelLocked tells the worker to interrupt its task. Each request to cancel does so once:
+// a task may have outlived an earlier one. Cause and mercy stay those of the first.
+func (p *Pool) cancelLocked(w *worker, now time.Time) action {
 	p.dueLocked(w, earlier(now.Add(firstRing), w.mercy))
-	proc, t := w.proc, w.task
+	proc, t, why := w.proc, w.task, w.cause
 	return action{func() {
 		p.log.Info("task is interrupted", "worker", w.id, "uuid", t.UUID, "task", t.Name, "cause", string(why))
 		if err := proc.Cancel(t.Seq); err != nil {

@@ -98,7 +98,7 @@ func TestEachTaskHasItsOwnTimeout(t *testing.T) {
 	})
 }
 
-func TestCancelAfterTheTimeoutChangesNothing(t *testing.T) {
+func TestCancelAfterTheTimeoutChangesNeitherCauseNorGrace(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, pool(1, 1), habits{})
 		b.told()
@@ -106,8 +106,24 @@ func TestCancelAfterTheTimeoutChangesNothing(t *testing.T) {
 		b.pass(8 * time.Second)
 		b.pool.Cancel(1)
 		b.pass(5 * time.Second)
-		b.wantHeard(0, "task 1", "cancel 1", "kill")
+		b.wantHeard(0, "task 1", "cancel 1", "cancel 1", "kill")
 		b.wantTold("task 1 timed_out: timed out after 3s; killed by SIGKILL", "worker 1 free")
+	})
+}
+
+func TestTaskThatOutlivesACancelHearsTheNextOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, pool(1, 1), habits{})
+		b.told()
+		b.start(1, 0)
+		b.pool.Cancel(1)
+		b.pass(3 * time.Second)
+		b.pool.Cancel(1)
+		b.pass(7 * time.Second)
+		b.pool.Cancel(1) // it is killed already
+		b.settle()
+		b.wantHeard(0, "task 1", "cancel 1", "cancel 1", "kill")
+		b.wantTold("task 1 cancelled: cancelled; killed by SIGKILL", "worker 1 free")
 	})
 }
 

@@ -89,16 +89,21 @@ func (p *Pool) unassignLocked(w *worker, now time.Time) {
 	w.release()
 }
 
-// Cancel interrupts the task seq if it runs; after cancel_grace its worker is killed.
+// Cancel interrupts the task seq if it runs; cancel_grace after the first time its worker is killed.
 func (p *Pool) Cancel(seq uint64) {
 	now := time.Now()
 	var do action
 	p.mu.Lock()
 	for _, w := range p.workers {
-		if w.task != nil && w.task.Seq == seq {
-			do = p.interruptLocked(w, asked, now)
-			break
+		if w.task == nil || w.task.Seq != seq {
+			continue
 		}
+		if w.interrupted && !w.killed {
+			do = p.cancelLocked(w, now)
+		} else {
+			do = p.interruptLocked(w, asked, now)
+		}
+		break
 	}
 	p.mu.Unlock()
 	do.run()
