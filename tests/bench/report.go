@@ -37,6 +37,9 @@ func (r *results) write(path string) error {
 func (r *results) tables() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s, in turns", machine())
+	if r.quick {
+		text.WriteString(", one quick round of smaller numbers")
+	}
 	if r.rounds > 1 {
 		fmt.Fprintf(&text, ", medians of %d rounds with the lowest and the highest in brackets", r.rounds)
 	}
