@@ -16,7 +16,7 @@ PY_FILES := $(shell find workers/python -name '*.py')
 INTEROP := ^TestInterop
 INTEGRATION := DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go test -race -shuffle=on -count=1 -timeout 20m
 
-.PHONY: help build demo test lint unit python integration interop differential test-host dist rpm manual bench clean
+.PHONY: help build demo test lint unit python integration interop differential test-host dist rpm manual bench bench-quick bench-run clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -78,10 +78,16 @@ rpm: $(DIST) ## the packages, into build/rpm/
 manual: build ## the manual pages that are made from what they describe
 	$(PYTHON) docs/man/generate.py bin/dispatcherctl docs/configuration.md docs/man
 
-bench: ## tasks per second and memory, the Python original and ours in turns
+bench: ## what it costs: the Python original, ours and the bare parts in turns, into docs/performance.md
+	@$(MAKE) --no-print-directory bench-run BENCH="-write docs/performance.md $(BENCH)"
+
+bench-quick: ## the same in a few minutes, one round of smaller numbers, on the terminal alone
+	@$(MAKE) --no-print-directory bench-run BENCH="-quick $(BENCH)"
+
+bench-run:
 	@tests/setup/need go python3 venv postgres
 	@$(MAKE) --no-print-directory build build/throwaway $(VENV)/.done
-	DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) build/throwaway -- go run ./tests/bench
+	DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) build/throwaway -- go run ./tests/bench $(BENCH)
 
 build/throwaway: $(GO_FILES) go.mod go.sum
 	go build -buildvcs=false -o $@ ./tests/postgres/cmd/throwaway

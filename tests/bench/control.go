@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"dispatcherd/control"
+)
+
+// queuedAtOnce is the backlog behind which requests are answered.
+func queuedAtOnce(b *bed, c contestant) int {
+	if c == original {
+		return b.few(100_000, 10_000)
+	}
+	return b.few(100_000, 50_000)
+}
+
+// controlUnderLoad asks while tasks are taken in, and while they wait.
+func controlUnderLoad(ctx context.Context, b *bed, c contestant) ([]figure, error) {
+	s, err := c.serve(ctx, b, fixed(4))
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	g, err := s.hold(ctx, b, 4)
+	if err != nil {
+		return nil, err
+	}
+	before, err := s.taken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	n := queuedAtOnce(b, c)
+	taken := make(chan error, 1)
+	go func() {
+		err := b.publish(ctx, n, "mark", numbered)
+		if err == nil {
+			err = s.received(ctx, before, n)
+		}
+		taken <- err
+	}()
+	intake, err := s.answers(ctx, "alive", func() bool { return len(taken) > 0 })
+	if err != nil {
+		return nil, err
+	}
+	if err := <-taken; err != nil {
+		return nil, err
+	}
+	figures := []figure{{"alive while tasks are taken in, p99", millis(percentile(intake, 99)), "ms"}}
+	for _, command := range []string{"alive", "main"} {
+		left := 300
+		waiting, err := s.answers(ctx, command, func() bool { left--; return left < 0 })
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, figure{command + " while tasks are queued, p99", millis(percentile(waiting, 99)), "ms"})
+	}
+	return figures, g.open()
+}
+
+// answers asks again and again, on one connection, and returns how long each answer took.
+func (s *service) answers(ctx context.Context, command string, enough func() bool) ([]time.Duration, error) {
+	client, err := control.Dial(ctx, s.socket)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	var took []time.Duration
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !enough() {
+		<-tick.C
+		began := time.Now()
+		within, cancel := context.WithTimeout(ctx, time.Minute)
+		_, err := client.Request(within, control.Request{Command: command})
+		cancel()
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, time.Since(began))
+	}
+	return took, nil
+}
+
+// listing asks for all tasks while 10 000 wait, and meanwhile for signs of life.
+func listing(ctx context.Context, b *bed, c contestant) ([]figure, error) {
+	s, err := c.serve(ctx, b, fixed(4))
+	if err != nil {
+		return nil, err
+	}
+	defer s.stop()
+	g, err := s.hold(ctx, b, 4)
+	if err != nil {
+		return nil, err
+	}
+	before, err := s.taken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	const n = 10_000
+	if err := b.publish(ctx, n, "mark", numbered); err != nil {
+		return nil, err
+	}
+	if err := s.received(ctx, before, n); err != nil {
+		return nil, err
+	}
+	var took []time.Duration
+	listed := make(chan error, 1)
+	go func() {
+		left := b.few(20, 5)
+		var err error
+		took, err = s.answers(ctx, "running", func() bool { left--; return left < 0 })
+		listed <- err
+	}()
+	others, err := s.answers(ctx, "alive", func() bool { return len(listed) > 0 })
+	if err != nil {
+		return nil, err
+	}
+	if err := <-listed; err != nil {
+		return nil, err
+	}
+	return []figure{
+		{"running with 10 000 queued, p50", millis(percentile(took, 50)), "ms"},
+		{"alive meanwhile, p99", millis(percentile(others, 99)), "ms"},
+		{"alive meanwhile, longest", millis(slices.Max(others)), "ms"},
+	}, g.open()
+}
