@@ -3,6 +3,7 @@ package cgroups
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -86,15 +87,11 @@ func (r *reading) number(name string) int64 {
 
 // amount reads a file that holds one number, or "max", which is 0.
 func amount(text string) (int64, error) {
-	text = strings.TrimSpace(text)
-	if text == "max" {
-		return 0, nil
+	n, err := plainLimit(text)
+	if n == math.MaxInt64 {
+		n = 0
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("%q is not a number", text)
-	}
-	return n, nil
+	return n, err
 }
 
 func micros(text, key string) time.Duration {

@@ -80,7 +80,7 @@ func (g *Group) killSome(ctx context.Context, pids []int) (killed int, err error
 		if !slices.Contains(there, pid) {
 			continue
 		}
-		if err := waitEnd(ctx, fd); err != nil {
+		if err := WaitPidfd(ctx, fd); err != nil {
 			return killed, fmt.Errorf("wait until process %d of %s has ended: %w", pid, g.dir, err)
 		}
 	}
@@ -98,8 +98,9 @@ func ended(pid int) bool {
 	return strings.HasPrefix(rest, "Z") || strings.HasPrefix(rest, "X")
 }
 
-// waitEnd waits until the process of a pidfd has ended.
-func waitEnd(ctx context.Context, fd int) error {
+// WaitPidfd waits until the process of a pidfd has ended, which makes that readable
+// (pidfd_open(2)), or ctx has.
+func WaitPidfd(ctx context.Context, fd int) error {
 	for ctx.Err() == nil {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, pollSlice)
 		if n > 0 {

@@ -54,7 +54,7 @@ func plainLimit(text string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no limit", text)
+		return 0, fmt.Errorf("%q is not a number", text)
 	}
 	return n, nil
 }

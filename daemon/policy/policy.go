@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"regexp"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"dispatcherd/cgroups"
@@ -22,14 +21,14 @@ type Policy struct {
 	cache map[string]*rule
 }
 
-// rule is what counts for the tasks of some names.
+// rule is what counts for the tasks of some names. Policy.mu guards it.
 type rule struct {
 	match   *regexp.Regexp // nil matches everything
 	section Task
 	limits  cgroups.Limits // those of every worker among them
 	most    cgroups.Limits // the same, resolved: what a submission may ask for
 	text    string         // of limits, "" for those of every worker
-	matched atomic.Uint64
+	matched uint64
 }
 
 // Terms are what a task may use.
@@ -58,7 +57,7 @@ func (p *Policy) Use(cfg Config) {
 	p.makeLocked()
 	for i, r := range p.rules[:len(cfg.Tasks)] {
 		if i < len(before)-1 && before[i].section.Match == r.section.Match {
-			r.matched.Store(before[i].matched.Load())
+			r.matched = before[i].matched
 		}
 	}
 }
@@ -113,7 +112,7 @@ func (p *Policy) Terms(name string, timeout time.Duration, limits []byte) (Terms
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := p.ruleLocked(name)
-	r.matched.Add(1)
+	r.matched++
 	terms := Terms{Timeout: timeout, Limits: r.text}
 	if most := r.section.Timeout; most > 0 && (timeout == 0 || timeout > most) {
 		terms.Timeout = most
@@ -161,7 +160,7 @@ func (p *Policy) Sections() []Section {
 	defer p.mu.Unlock()
 	list := make([]Section, len(p.cfg.Tasks))
 	for i, r := range p.rules[:len(list)] {
-		list[i] = Section{Match: r.section.Match, Matched: r.matched.Load(), Most: r.section.MaxConcurrency}
+		list[i] = Section{Match: r.section.Match, Matched: r.matched, Most: r.section.MaxConcurrency}
 	}
 	return list
 }

@@ -95,18 +95,13 @@ func (c *Client) Account(ctx context.Context, worker int, spent Spent) (Account,
 func (c *Client) askAccount(worker int, spent Spent, call accountCall) (id uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.conn == nil:
-		return 0, errNotConnected
-	case c.info.Version < accountVersion:
+	if c.conn != nil && c.info.Version < limitsSince {
 		return 0, ErrTooOld
 	}
-	c.lastID++
-	if err := c.conn.send(packet{Op: opAccount, ID: c.lastID, Worker: worker, Spent: &spent}); err != nil {
-		return 0, err
+	if id, err = c.askLocked(packet{Op: opAccount, Worker: worker, Spent: &spent}); err == nil {
+		c.accounts[id] = call
 	}
-	c.accounts[c.lastID] = call
-	return c.lastID, nil
+	return id, err
 }
 
 // accounted takes an answer.

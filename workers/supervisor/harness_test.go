@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"dispatcherd/cgroups"
+
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 )
@@ -374,7 +376,7 @@ func awaitEnd(t testing.TB, pid int) {
 	defer unix.Close(fd)
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	if err := waitPidfd(ctx, fd); err != nil {
+	if err := cgroups.WaitPidfd(ctx, fd); err != nil {
 		t.Fatalf("process %d has not ended: %v", pid, err)
 	}
 }

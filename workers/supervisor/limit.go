@@ -23,9 +23,6 @@ type Limited struct {
 	Grown bool
 }
 
-// limitsSince is the version of the protocol that can limit.
-const limitsSince = 2
-
 // Limits are those that [Spec] gives to every worker, as text; equal limits have equal texts.
 func (c *Client) Limits() string {
 	c.mu.Lock()
@@ -44,17 +41,14 @@ func (c *Client) Limit(worker int, limits string, fresh bool, done func(Limited)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.conn == nil:
-		return false, fmt.Errorf("limit worker %d: %w", worker, errNotConnected)
-	case c.info.Version < limitsSince:
+	if c.conn != nil && c.info.Version < limitsSince {
 		return false, nil
 	}
-	c.lastID++
-	if err := c.conn.send(packet{Op: opLimit, ID: c.lastID, Worker: worker, Limits: &l, Fresh: fresh}); err != nil {
+	id, err := c.askLocked(packet{Op: opLimit, Worker: worker, Limits: &l, Fresh: fresh})
+	if err != nil {
 		return false, fmt.Errorf("limit worker %d: %w", worker, err)
 	}
-	c.limiting[c.lastID] = done
+	c.limiting[id] = done
 	return true, nil
 }
 

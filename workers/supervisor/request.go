@@ -32,13 +32,12 @@ func (c *Client) askLaunch(ctx context.Context, worker int) (uint64, chan answer
 		c.mu.Lock()
 		if c.conn != nil {
 			defer c.mu.Unlock()
-			c.lastID++
 			ch := make(chan answer, 1)
-			if err := c.conn.send(packet{Op: opLaunch, ID: c.lastID, Worker: worker}); err != nil {
-				return 0, nil, err
+			id, err := c.askLocked(packet{Op: opLaunch, Worker: worker})
+			if err == nil {
+				c.pending[id] = ch
 			}
-			c.pending[c.lastID] = ch
-			return c.lastID, ch, nil
+			return id, ch, err
 		}
 		up := c.up
 		c.mu.Unlock()
@@ -48,6 +47,17 @@ func (c *Client) askLaunch(ctx context.Context, worker int) (uint64, chan answer
 			return 0, nil, errors.Join(errNotConnected, ctx.Err())
 		}
 	}
+}
+
+// askLocked sends a packet that will be answered under the number that it returns. The
+// caller keeps who waits for it before the lock is free.
+func (c *Client) askLocked(p packet) (id uint64, err error) {
+	if c.conn == nil {
+		return 0, errNotConnected
+	}
+	c.lastID++
+	p.ID = c.lastID
+	return p.ID, c.conn.send(p)
 }
 
 // giveUp forgets a launch. A worker that comes of it all the same is killed.

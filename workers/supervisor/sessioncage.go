@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"time"
 
 	"dispatcherd/cgroups"
 
@@ -126,7 +125,7 @@ func (c *sessionCage) bury(ctx context.Context, exit *Exit) error {
 	defer c.close()
 	exit.Survivors = len(c.left)
 	for _, fd := range c.left {
-		if err := waitPidfd(ctx, fd); err != nil {
+		if err := cgroups.WaitPidfd(ctx, fd); err != nil {
 			return fmt.Errorf("wait for the rest of session %d: %w", c.leader, err)
 		}
 	}
@@ -138,24 +137,4 @@ func (c *sessionCage) close() {
 		unix.Close(fd)
 	}
 	c.left = nil
-}
-
-// waitPidfd waits until the process has ended: its pidfd becomes readable.
-func waitPidfd(ctx context.Context, fd int) error {
-	for {
-		left := time.Hour
-		if deadline, ok := ctx.Deadline(); ok {
-			left = time.Until(deadline)
-		}
-		if left <= 0 || ctx.Err() != nil {
-			return context.DeadlineExceeded
-		}
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds())+1)
-		if n > 0 {
-			return nil
-		}
-		if err != nil && !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
 }

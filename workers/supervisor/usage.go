@@ -79,15 +79,10 @@ func (c *Client) Measure(ctx context.Context) ([]Usage, Totals, error) {
 func (c *Client) askUsage(call *usageCall) (id uint64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.conn == nil {
-		return 0, errNotConnected
+	if id, err = c.askLocked(packet{Op: opUsage}); err == nil {
+		c.asked[id] = call
 	}
-	c.lastID++
-	if err := c.conn.send(packet{Op: opUsage, ID: c.lastID}); err != nil {
-		return 0, err
-	}
-	c.asked[c.lastID] = call
-	return c.lastID, nil
+	return id, err
 }
 
 // measured takes an answer, or a part of it.

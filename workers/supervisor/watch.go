@@ -31,7 +31,7 @@ type member struct {
 // Watch has a worker's memory and processes looked at from time to time until the end of
 // its task. It does not wait, and a worker that has ended is no error.
 func (c *Client) Watch(worker int) error {
-	if c.Info().Version < accountVersion {
+	if c.Info().Version < limitsSince {
 		return nil
 	}
 	return c.tell(opWatch, worker)

@@ -48,8 +48,8 @@ const (
 	// Version 2 has limits and accounts.
 	wireVersion = 2
 	minVersion  = 1
-	// accountVersion is the first one that accounts tasks.
-	accountVersion = 2
+	// limitsSince is the first one that limits workers and accounts tasks.
+	limitsSince = 2
 )
 
 type packet struct {
