@@ -15,30 +15,12 @@ func TestKernelAccountsWhatEveryProcessHasUsed(t *testing.T) {
 	t.Parallel()
 	g := create(t, realTree(t), "worker-1")
 	// A busy loop in a grandchild that nobody waits for.
-	cmd := exec.Command("sh", "-c", `read go; (setsid sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo done; exec sleep 300' &); exec sleep 300`)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	if err := g.Add(cmd.Process.Pid); err != nil {
-		t.Fatal(err)
-	}
+	cmd, begin := strangers(t, g, "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done")
 	before, err := g.Account()
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.Write([]byte("\n"))
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "done\n" {
-		t.Fatalf("the grandchild said %q, %v", line, err)
-	}
+	begin()
 	pids, err := g.Others(cmd.Process.Pid)
 	if err != nil || len(pids) != 1 {
 		t.Fatalf("Others = %v, %v, want the grandchild", pids, err)

@@ -88,7 +88,16 @@ func create(t *testing.T, tree *Tree, name string) *Group {
 // own, orphaned by its parent, and waits until both are there.
 func family(t *testing.T, g *Group) *exec.Cmd {
 	t.Helper()
-	cmd := exec.Command("sh", "-c", `read go; (setsid sh -c 'echo up; exec sleep 300' &); exec sleep 300`)
+	cmd, begin := strangers(t, g, ":")
+	begin()
+	return cmd
+}
+
+// strangers is family, whose grandchild does not begin before begin is called, and runs the
+// script first. begin returns when that is done.
+func strangers(t *testing.T, g *Group, script string) (cmd *exec.Cmd, begin func()) {
+	t.Helper()
+	cmd = exec.Command("sh", "-c", `read go; (setsid sh -c '`+script+`; echo up; exec sleep 300' &); exec sleep 300`)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -104,11 +113,13 @@ func family(t *testing.T, g *Group) *exec.Cmd {
 	if err := g.Add(cmd.Process.Pid); err != nil {
 		t.Fatal(err)
 	}
-	in.Write([]byte("\n"))
-	if line, err := bufio.NewReader(out).ReadString('\n'); line != "up\n" {
-		t.Fatalf("the grandchild said %q, %v", line, err)
+	return cmd, func() {
+		t.Helper()
+		in.Write([]byte("\n"))
+		if line, err := bufio.NewReader(out).ReadString('\n'); line != "up\n" {
+			t.Fatalf("the grandchild said %q, %v", line, err)
+		}
 	}
-	return cmd
 }
 
 func TestKillTakesDetachedGrandchildrenAlong(t *testing.T) {

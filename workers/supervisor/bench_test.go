@@ -63,8 +63,8 @@ func BenchmarkTask(b *testing.B) {
 	}
 }
 
-// BenchmarkAccount measures the answer to what a task has cost.
-func BenchmarkAccount(b *testing.B) {
+// inEachIsolation runs f with one worker, in a cgroup and without any.
+func inEachIsolation(b *testing.B, f func(*testing.B, *team)) {
 	for _, cfg := range []Config{{}, {Tree: noTree}} {
 		name := isolationCgroup
 		if cfg.Tree == noTree {
@@ -73,13 +73,20 @@ func BenchmarkAccount(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			tm := newTeam(b, cfg, project(b))
 			tm.hire(b, 1)
-			for b.Loop() {
-				if _, err := tm.client.Account(b.Context(), 1, Spent{}); err != nil {
-					b.Fatal(err)
-				}
-			}
+			f(b, tm)
 		})
 	}
+}
+
+// BenchmarkAccount measures the answer to what a task has cost.
+func BenchmarkAccount(b *testing.B) {
+	inEachIsolation(b, func(b *testing.B, tm *team) {
+		for b.Loop() {
+			if _, err := tm.client.Account(b.Context(), 1, Spent{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 // cpuOf returns the CPU time of a process with one thread.
@@ -147,22 +154,14 @@ func rss(b *testing.B, pid int) float64 {
 // BenchmarkLimit measures a change of a worker's limits between two tasks, from the daemon's
 // request to the answer, where the kernel hands controllers down and where it does not.
 func BenchmarkLimit(b *testing.B) {
-	for _, cfg := range []Config{{}, {Tree: noTree}} {
-		name := isolationCgroup
-		if cfg.Tree == noTree {
-			name = isolationGroup
-		}
-		b.Run(name, func(b *testing.B) {
-			tm := newTeam(b, cfg, project(b))
-			tm.hire(b, 1)
-			for b.Loop() {
-				for _, limits := range []string{`{"memory_max": "1G", "cpu_quota": "50%"}`, `{"memory_max": "2G", "tasks_max": 64}`} {
-					if l := tm.limited(b, 1, limits, true); l.Err != nil {
-						b.Fatal(l.Err)
-					}
+	inEachIsolation(b, func(b *testing.B, tm *team) {
+		for b.Loop() {
+			for _, limits := range []string{`{"memory_max": "1G", "cpu_quota": "50%"}`, `{"memory_max": "2G", "tasks_max": 64}`} {
+				if l := tm.limited(b, 1, limits, true); l.Err != nil {
+					b.Fatal(l.Err)
 				}
 			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(2*b.N), "µs/change")
-		})
-	}
+		}
+		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(2*b.N), "µs/change")
+	})
 }
