@@ -72,6 +72,20 @@ func (c contestant) launch(b *bed, s shape) (*service, error) {
 	return launch(dir, c, s.env, "dispatcherd.toml", config, program, "--log-level", "error")
 }
 
+// occupy serves, with as many workers, each of which has a task that waits at the gate.
+func (c contestant) occupy(ctx context.Context, b *bed, s shape) (*service, gate, error) {
+	running, err := c.serve(ctx, b, s)
+	if err != nil {
+		return nil, "", err
+	}
+	g, err := running.hold(ctx, b, s.most)
+	if err != nil {
+		running.stop()
+		return nil, "", err
+	}
+	return running, g, nil
+}
+
 // serve starts the contestant and waits until its workers are ready.
 func (c contestant) serve(ctx context.Context, b *bed, s shape) (*service, error) {
 	running, err := c.launch(b, s)

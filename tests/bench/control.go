@@ -18,28 +18,13 @@ func queuedAtOnce(b *bed, c contestant) int {
 
 // controlUnderLoad asks while tasks are taken in, and while they wait.
 func controlUnderLoad(ctx context.Context, b *bed, c contestant) ([]figure, error) {
-	s, err := c.serve(ctx, b, fixed(4))
+	s, g, err := c.occupy(ctx, b, fixed(4))
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
-	g, err := s.hold(ctx, b, 4)
-	if err != nil {
-		return nil, err
-	}
-	before, err := s.taken(ctx)
-	if err != nil {
-		return nil, err
-	}
-	n := queuedAtOnce(b, c)
 	taken := make(chan error, 1)
-	go func() {
-		err := b.publish(ctx, n, "mark", numbered)
-		if err == nil {
-			err = s.received(ctx, before, n)
-		}
-		taken <- err
-	}()
+	go func() { taken <- s.enqueue(ctx, b, queuedAtOnce(b, c), numbered) }()
 	intake, err := s.answers(ctx, "alive", func() bool { return len(taken) > 0 })
 	if err != nil {
 		return nil, err
@@ -85,24 +70,12 @@ func (s *service) answers(ctx context.Context, command string, enough func() boo
 
 // listing asks for all tasks while 10 000 wait, and meanwhile for signs of life.
 func listing(ctx context.Context, b *bed, c contestant) ([]figure, error) {
-	s, err := c.serve(ctx, b, fixed(4))
+	s, g, err := c.occupy(ctx, b, fixed(4))
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
-	g, err := s.hold(ctx, b, 4)
-	if err != nil {
-		return nil, err
-	}
-	before, err := s.taken(ctx)
-	if err != nil {
-		return nil, err
-	}
-	const n = 10_000
-	if err := b.publish(ctx, n, "mark", numbered); err != nil {
-		return nil, err
-	}
-	if err := s.received(ctx, before, n); err != nil {
+	if err := s.enqueue(ctx, b, 10_000, numbered); err != nil {
 		return nil, err
 	}
 	var took []time.Duration

@@ -10,15 +10,11 @@ import (
 // queuedMemory is what the main process has grown by, for each task that waits. Ours collects
 // garbage early, so that hardly anything else than what it holds is counted.
 func queuedMemory(ctx context.Context, b *bed, c contestant) ([]figure, error) {
-	s, err := c.serve(ctx, b, shape{least: 1, most: 1, env: []string{"GOGC=10"}})
+	s, g, err := c.occupy(ctx, b, shape{least: 1, most: 1, env: []string{"GOGC=10"}})
 	if err != nil {
 		return nil, err
 	}
 	defer s.stop()
-	g, err := s.hold(ctx, b, 1)
-	if err != nil {
-		return nil, err
-	}
 	before, err := memory(s.cmd.Process.Pid, "Anonymous")
 	if err != nil {
 		return nil, err
@@ -47,15 +43,18 @@ func (s *service) enqueue(ctx context.Context, b *bed, n int, extra string) erro
 	return s.received(ctx, before, n)
 }
 
-// backlog measures the drain of a short and of a long queue.
+// backlog measures the drain of a short and of a long queue: of as many as [queuedAtOnce] says.
 func backlog(ctx context.Context, b *bed, c contestant) ([]figure, error) {
 	var figures []figure
-	for _, n := range []int{1_000, 10_000, queuedAtOnce(b, c)} {
-		rate, err := drain(ctx, b, c, n)
+	for _, queue := range []struct {
+		name  string
+		tasks int
+	}{{"drain of 1 000 queued tasks", 1_000}, {"drain of a long queue", queuedAtOnce(b, c)}} {
+		rate, err := drain(ctx, b, c, queue.tasks)
 		if err != nil {
 			return nil, err
 		}
-		figures = append(figures, figure{fmt.Sprintf("drain of %d queued tasks", n), rate, "/s"})
+		figures = append(figures, figure{queue.name, rate, "/s"})
 	}
 	return figures, nil
 }
@@ -110,15 +109,11 @@ func duplicates(ctx context.Context, b *bed, c contestant) ([]figure, error) {
 // costOfEquals is the CPU time that the main process has needed for two times n equal tasks behind
 // one that runs.
 func costOfEquals(ctx context.Context, b *bed, c contestant, n int, policy string) (first, second time.Duration, err error) {
-	s, err := c.serve(ctx, b, fixed(4))
+	s, g, err := c.occupy(ctx, b, fixed(4)) // so that not even the first one ends
 	if err != nil {
 		return 0, 0, err
 	}
 	defer s.stop()
-	g, err := s.hold(ctx, b, 4) // so that not even the first one ends
-	if err != nil {
-		return 0, 0, err
-	}
 	extra := fmt.Sprintf(`'{"args": [], "on_duplicate": "%s"}'::jsonb`, policy)
 	var spent []time.Duration
 	for range 2 {
@@ -165,7 +160,7 @@ func delayed(ctx context.Context, b *bed, c contestant) ([]figure, error) {
 		return nil, err
 	}
 	return []figure{
-		{fmt.Sprintf("last of %d tasks that are due at once, late by", n), millis(slices.Max(late)), "ms"},
+		{"last of the tasks that are due at once, late by", millis(slices.Max(late)), "ms"},
 		{"the earliest of them, late by", millis(slices.Min(late)), "ms"},
 	}, nil
 }
