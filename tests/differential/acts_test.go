@@ -104,6 +104,13 @@ func (p *player) cancel(one step, seen sight) error {
 		seen["skipped"] = "what follows a task that is hit would stay"
 		return nil
 	}
+	if command == "cancel" {
+		for _, w := range p.last.busy() {
+			if matches(data, w.message) {
+				p.stage.awaitCancel(w.pid)
+			}
+		}
+	}
 	request := map[string]any{"control": command, "control_data": data}
 	if one.Replies > 0 {
 		request["reply_to"] = replyChannel

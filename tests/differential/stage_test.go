@@ -186,6 +186,17 @@ func (s *stage) wasIdle() bool {
 	return s.idle
 }
 
+// awaitCancel says that another cancel comes: the actor may have outlived an earlier one.
+func (s *stage) awaitCancel(pid int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.actors {
+		if a.pid == pid {
+			a.cancelled = false
+		}
+	}
+}
+
 // order tells the actor of a worker what to do.
 func (s *stage) order(pid int, text string) error {
 	s.mu.Lock()
