@@ -206,10 +206,12 @@ func (r *run) client(n int) {
 		return // the queue of the socket is full for the moment: this one has left before it was there
 	}
 	defer conn.Close()
-	switch n % 4 {
-	case 1: // and one that says half of something
+	switch {
+	case n%4 == 1: // and one that says half of something
 		_, _ = conn.Write([]byte(`{"control": "alive", "rep`))
-	case 2: // and one that does not wait for its answer
+	case n%40 == 2: // and one that does not wait for a long answer
 		_, _ = conn.Write([]byte(`{"control": "status", "reply_to": "me"}` + "\n"))
+	case n%4 == 2: // nor for a short one
+		_, _ = conn.Write([]byte(`{"control": "alive", "reply_to": "me"}` + "\n"))
 	}
 }

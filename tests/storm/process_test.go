@@ -40,6 +40,19 @@ func livesIn(pid int, dir string) bool {
 	return err == nil && target == dir // one that has ended has none
 }
 
+// left lists the processes of the service that live, such as those of a supervisor whose daemon was killed, which
+// has its tasks end.
+func (s *service) left() (pids []int) {
+	entries, _ := filepath.Glob("/proc/[0-9]*") // errs only on a bad pattern
+	for _, e := range entries {
+		pid, _ := strconv.Atoi(filepath.Base(e))
+		if livesIn(pid, s.dir) && strings.Contains(commandLine(pid), "dispatcherd") {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
 // kill ends a process of the storm with -9.
 func (s *service) kill(pid int) bool {
 	return pid > 1 && livesIn(pid, s.dir) && syscall.Kill(pid, syscall.SIGKILL) == nil

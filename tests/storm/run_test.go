@@ -2,7 +2,10 @@ package storm
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -272,7 +275,23 @@ func (r *run) finish() {
 			r.t.Errorf("the supervisor ended with code %d:\n%s", code, r.tail())
 		}
 	}
+	if r.side == ours && !waitUntil(20*time.Millisecond, bound, func() bool { return len(r.left()) == 0 }) {
+		r.t.Errorf("processes are left behind: %v", r.left())
+	}
 	r.begun()
+	r.keepLog()
+}
+
+// keepLog copies the log of the service into the directory that DISPATCHERD_STORM_LOGS names, if it does.
+func (r *run) keepLog() {
+	dir := os.Getenv("DISPATCHERD_STORM_LOGS")
+	if dir == "" {
+		return
+	}
+	name := fmt.Sprintf("%s-%d.log", strings.ReplaceAll(string(r.side), " ", "-"), r.plan.Seed)
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(r.log()), 0o600); err != nil {
+		r.t.Error(err)
+	}
 }
 
 // rest waits until our daemon has nothing to do.

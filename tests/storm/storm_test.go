@@ -105,7 +105,7 @@ func secondsAskedFor(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("DISPATCHERD_STORM_SECONDS")
 	if text == "" {
-		return 6
+		return 5
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 2 || n > 3600 {
