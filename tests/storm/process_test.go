@@ -33,6 +33,9 @@ func commandLine(pid int) string {
 	return strings.ReplaceAll(string(text), "\x00", " ")
 }
 
+// leftBehind says whether it is what a task has left in a session of its own: without control groups that gets away.
+func leftBehind(pid int) bool { return strings.HasPrefix(commandLine(pid), "sleep ") }
+
 // livesIn says whether a process lives whose working directory this is: one that the storm has
 // started, or that such a one has.
 func livesIn(pid int, dir string) bool {
@@ -46,7 +49,7 @@ func (s *service) left() (pids []int) {
 	entries, _ := filepath.Glob("/proc/[0-9]*") // errs only on a bad pattern
 	for _, e := range entries {
 		pid, _ := strconv.Atoi(filepath.Base(e))
-		if livesIn(pid, s.dir) && strings.Contains(commandLine(pid), "dispatcherd") {
+		if livesIn(pid, s.dir) && !leftBehind(pid) {
 			pids = append(pids, pid)
 		}
 	}

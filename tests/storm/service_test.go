@@ -275,7 +275,7 @@ func (s *service) forkServerPID() (int, error) {
 		}
 	}
 	// Workers have its command line; it is the one that is no worker.
-	others := slices.DeleteFunc(children(supervisor), func(pid int) bool { return slices.Contains(known, pid) })
+	others := slices.DeleteFunc(children(supervisor), func(pid int) bool { return slices.Contains(known, pid) || leftBehind(pid) })
 	if len(others) != 1 {
 		return 0, fmt.Errorf("processes %v may be the fork server", others)
 	}

@@ -63,7 +63,7 @@ def chatter(uuid):
 @begins
 def leave_child(uuid):
     """Leave a process behind, in a session of its own."""
-    subprocess.Popen(["sleep", "60"], start_new_session=True)
+    subprocess.Popen(["sleep", "20"], start_new_session=True)
     note("ended", uuid)
 
 
