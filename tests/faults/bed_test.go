@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,9 +105,7 @@ func start(t *testing.T, side stand.Side, s settings) *bed {
 	b := &bed{Service: place, t: t}
 	t.Cleanup(b.end)
 	name, text := s.text(b.Database.ConnInfo())
-	if err := os.WriteFile(b.Path(name), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	b.write(name, text)
 	if err := b.Run(programs, "../project", name, slices.Concat([]string{"DISPATCHERD_LOG_FORMAT=logfmt"}, s.env)...); err != nil {
 		t.Fatal(err)
 	}
@@ -127,13 +126,19 @@ func (b *bed) end() {
 		b.pg.Close()
 	}
 	if b.t.Failed() {
-		text := b.Log()
+		text := b.noted()
 		b.t.Logf("the log of %s:\n%s", b.Side, text[max(0, len(text)-6000):])
 	}
 	b.End()
 	if strings.Contains(b.Log(), "DATA RACE") {
 		b.t.Errorf("the race detector found something:\n%s", b.Log())
 	}
+}
+
+// noted is the log without what it has of the test's own questions.
+func (b *bed) noted() string {
+	asking := regexp.MustCompile(`(?m)^INFO:dispatcherd\.(brokers\.socket|service\.main:Control action).*\n|^.*invalid control request mark-.*\n`)
+	return asking.ReplaceAllString(b.Log(), "")
 }
 
 // want checks what came of an act. What the original is expected to do is its fault.
@@ -181,10 +186,24 @@ func (b *bed) waitLog(n int, original, ours string) {
 	b.waitFor(fmt.Sprintf("%d lines with %q in the log", n, text), func() bool { return len(b.logged(text)) >= n })
 }
 
+// lineListening is what the original logs of the last of its channels, and we of all of them.
+const (
+	theirLineListening = "listening on channel 'High-1'"
+	lineListening      = `msg="listening to Postgres`
+)
+
 // waitListening waits until the service listens to Postgres for the n-th time.
 func (b *bed) waitListening(n int) {
 	b.t.Helper()
-	b.waitLog(n, "listening on channel 'High-1'", `msg="listening to Postgres`)
+	b.waitLog(n, theirLineListening, lineListening)
+}
+
+// listened is how often the service has begun to listen to Postgres.
+func (b *bed) listened() int {
+	if b.original() {
+		return len(b.logged(theirLineListening))
+	}
+	return len(b.logged(lineListening))
 }
 
 // logged are the lines of the log that hold a text.
@@ -209,13 +228,16 @@ func (b *bed) waitLines(name string, n int) {
 	b.waitFor(fmt.Sprintf("%d lines in %s", n, name), func() bool { return len(b.lines(name)) >= n })
 }
 
-// touch makes a file, which opens a gate that a task waits at.
-func (b *bed) touch(name string) {
+// write makes a file in the service's directory.
+func (b *bed) write(name, text string) {
 	b.t.Helper()
-	if err := os.WriteFile(b.Path(name), nil, 0o600); err != nil {
+	if err := os.WriteFile(b.Path(name), []byte(text), 0o600); err != nil {
 		b.t.Fatal(err)
 	}
 }
+
+// touch makes a file, which opens a gate that a task waits at.
+func (b *bed) touch(name string) { b.t.Helper(); b.write(name, "") }
 
 // exitCode waits until the service has ended, and returns how.
 func (b *bed) exitCode() int {
