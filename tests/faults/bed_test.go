@@ -18,7 +18,7 @@ import (
 type settings struct {
 	service string   // lines of the section service, "  main_kwargs: {...}\n"
 	pool    string   // of service.pool_kwargs, "min_workers: 1, max_workers: 1"; the two are needed
-	worker  string   // of the section worker, "worker_cls: app.lost.Gated"
+	worker  string   // of the section worker, "worker_cls: app.gated.Gated"
 	broker  string   // lines of brokers.pg_notify, "    max_connection_idle_seconds: null\n"
 	more    string   // whole sections
 	toml    string   // instead of all this, a dispatcherd.toml, for ours; %q is the conninfo
@@ -121,17 +121,19 @@ func start(t *testing.T, side stand.Side, s settings) *bed {
 	return b
 }
 
+// end ends the service and looks at how it was.
 func (b *bed) end() {
+	defer b.End()
 	if b.pg != nil {
 		b.pg.Close()
+	}
+	b.Stop()
+	if strings.Contains(b.Log(), "DATA RACE") {
+		b.t.Errorf("the race detector has found something")
 	}
 	if b.t.Failed() {
 		text := b.noted()
 		b.t.Logf("the log of %s:\n%s", b.Side, text[max(0, len(text)-6000):])
-	}
-	b.End()
-	if strings.Contains(b.Log(), "DATA RACE") {
-		b.t.Errorf("the race detector found something:\n%s", b.Log())
 	}
 }
 
@@ -186,7 +188,7 @@ func (b *bed) waitLog(n int, original, ours string) {
 	b.waitFor(fmt.Sprintf("%d lines with %q in the log", n, text), func() bool { return len(b.logged(text)) >= n })
 }
 
-// lineListening is what the original logs of the last of its channels, and we of all of them.
+// What the original logs of the last of its channels, and we of all of them.
 const (
 	theirLineListening = "listening on channel 'High-1'"
 	lineListening      = `msg="listening to Postgres`

@@ -102,18 +102,25 @@ func (s *Service) Wait() (code int, err error) {
 	}
 }
 
-// End ends the service, whatever state it is in, and removes its files.
-func (s *Service) End() {
-	if s.Cmd != nil && s.Cmd.Process != nil {
-		select {
-		case <-s.Done:
-		default:
-			if _, err := s.Terminate(); err != nil {
-				_ = syscall.Kill(-s.Cmd.Process.Pid, syscall.SIGKILL) // the original leaves its workers otherwise
-				<-s.Done
-			}
+// Stop ends the service, whatever state it is in, and all that it has left in its process group.
+func (s *Service) Stop() {
+	if s.Cmd == nil || s.Cmd.Process == nil {
+		return
+	}
+	select {
+	case <-s.Done:
+	default:
+		if _, err := s.Terminate(); err != nil {
+			_ = s.Cmd.Process.Kill() // it can only have ended
+			<-s.Done
 		}
 	}
+	_ = syscall.Kill(-s.Cmd.Process.Pid, syscall.SIGKILL) // the original may leave its workers; most often nobody is there
+}
+
+// End is Stop, and removes the service's files.
+func (s *Service) End() {
+	s.Stop()
 	os.RemoveAll(s.Dir)
 }
 
