@@ -35,7 +35,7 @@ func TestEveryFaultOfTheOriginalHasARow(t *testing.T) {
 		if problem != "" {
 			t.Errorf("%s: %s: %s", facts, line, problem)
 		}
-		if row.number <= last {
+		if row.number != last+1 {
 			t.Errorf("%s: fault %d comes after %d", facts, row.number, last)
 		}
 		last = row.number

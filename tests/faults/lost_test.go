@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"dispatcherd/tests/stand"
 )
@@ -47,6 +48,20 @@ func TestInteropFault02NobodyIsToldOfTheGapOfAConnection(t *testing.T) {
 		}
 		return b.ran() + ", " + told
 	}, "later, and nobody is told", "later, and the log tells how long and where")
+}
+
+// The original waits for a second before it connects again, whatever has happened.
+func TestInteropFault02ConnectionStaysAwayForASecond(t *testing.T) {
+	both(t, settings{}, func(b *bed) string {
+		began := time.Now()
+		b.cut()
+		b.mend()
+		b.waitListening(2)
+		if b.original() {
+			return fmt.Sprintf("it takes a second: %v", time.Since(began) >= time.Second)
+		}
+		return fmt.Sprintf("%d try at once", len(b.logged("connection to Postgres lost; trying again\" part=postgres attempt=1 backoff=0s")))
+	}, "it takes a second: true", "1 try at once")
 }
 
 // A worker that has died idle looks ready to the original until it looks by itself, every 15 s if not
