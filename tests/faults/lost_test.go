@@ -227,7 +227,7 @@ func TestInteropFault09CancelMissesEverySecondMatch(t *testing.T) {
 	}, "queued:b queued:d worker:first", "worker:first")
 }
 
-// The original's queue has no bound.
+// The original takes whatever comes, however long its queue is. So do we so far, as the table says.
 func TestInteropFault10QueueHasNoBound(t *testing.T) {
 	on(t, stand.Original, settings{}, func(b *bed) {
 		b.tell(hold("first"))
