@@ -53,7 +53,7 @@ integration: build $(VENV)/.done ## the built programs with a real Postgres
 	$(INTEGRATION) -skip '$(INTEROP)' ./tests/...
 
 interop: build $(VENV)/.done ## the Python original from PyPI as publisher, control client, dispatcherctl, library and service
-	$(INTEGRATION) -run '$(INTEROP)' ./tests ./tests/differential ./tests/storm
+	$(INTEGRATION) -run '$(INTEROP)' ./tests ./tests/differential ./tests/faults ./tests/storm
 
 SEEDS ?= 1000-1019
 differential: build $(VENV)/.done ## generated scripts for both services: make differential SEEDS="1000-1999 7"
@@ -63,7 +63,7 @@ differential: build $(VENV)/.done ## generated scripts for both services: make d
 storm: SEEDS = 1-3
 storm: SECONDS = 120
 storm: build $(VENV)/.done ## kills and cuts under a flood, ours and the original in turns: make storm SEEDS="1-3" SECONDS=120
-	DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) DISPATCHERD_STORM_SEEDS="$(SEEDS)" \
+	DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) DISPATCHERD_TEST_SEEDS="$(SEEDS)" \
 		DISPATCHERD_STORM_SECONDS=$(SECONDS) DISPATCHERD_STORM_WRITE=$(WRITE) \
 		go test -count=1 -timeout 0 -run '^TestInteropStorm' -v ./tests/storm
 

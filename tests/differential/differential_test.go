@@ -3,13 +3,12 @@ package differential
 import (
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
 	"dispatcherd/tests/binaries"
 	"dispatcherd/tests/postgres"
+	"dispatcherd/tests/stand"
 )
 
 // programs is where TestMain builds dispatcherd and dispatcherctl, with the race detector in them.
@@ -42,8 +41,8 @@ const length = 100
 // The same script is given to the Python original and to ours. Whatever differs is a fault, or an allowance
 // with a row in docs/compatibility.md.
 func TestInteropBothServicesDoTheSame(t *testing.T) {
-	venv(t)
-	seeds, asked := seedsAskedFor(t)
+	stand.Venv(t)
+	seeds, asked := stand.Seeds(t)
 	if !asked {
 		seeds = fixed
 	}
@@ -81,38 +80,4 @@ func TestInteropBothServicesDoTheSame(t *testing.T) {
 			t.Errorf("no script needs the allowance %q", name)
 		}
 	}
-}
-
-// venv is the virtual environment that has the original.
-func venv(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("DISPATCHERD_TEST_VENV")
-	if dir == "" {
-		reason := "no Python original: set DISPATCHERD_TEST_VENV to the virtual environment that make test has made in build/venv"
-		if os.Getenv("DISPATCHERD_TEST_REQUIRE") == "1" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
-	}
-	return dir
-}
-
-// seedsAskedFor reads DISPATCHERD_TEST_SEEDS: numbers, and ranges of them such as 100-199.
-func seedsAskedFor(t *testing.T) (seeds []uint64, asked bool) {
-	t.Helper()
-	for _, word := range strings.Fields(os.Getenv("DISPATCHERD_TEST_SEEDS")) {
-		first, last, isRange := strings.Cut(word, "-")
-		if !isRange {
-			last = first
-		}
-		from, err := strconv.ParseUint(first, 10, 32)
-		to, err2 := strconv.ParseUint(last, 10, 32)
-		if err != nil || err2 != nil {
-			t.Fatalf("SEEDS has %q, want a number or two, such as 100-199", word)
-		}
-		for seed := from; seed <= to; seed++ {
-			seeds = append(seeds, seed)
-		}
-	}
-	return seeds, len(seeds) > 0
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dispatcherd/tests/postgres"
+	"dispatcherd/tests/stand"
 )
 
 const (
@@ -72,7 +73,7 @@ type restart struct {
 }
 
 // storm lets the plan loose on a service, and returns when the last task has ended.
-func storm(t *testing.T, who side, p plan) *run {
+func storm(t *testing.T, who stand.Side, p plan) *run {
 	t.Helper()
 	cluster := postgres.Start(t)
 	s := newService(t, who, p.Kept, &cluster.Database)

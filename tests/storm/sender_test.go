@@ -1,19 +1,20 @@
 package storm
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"dispatcherd/tests/postgres"
+	"dispatcherd/tests/stand"
 )
 
 // letter is one task that was sent, and what the sender can know of it.
@@ -84,39 +85,34 @@ func (p *post) cut() (n int, err error) {
 
 // line sends over the control socket.
 type line struct {
-	path string
-	conn net.Conn
-	read *bufio.Reader
+	path   string
+	client *stand.Client // nil while there is no connection
 }
 
 // send sends texts and a request, and waits for its reply: what was sent before it has been taken then.
 func (l *line) send(texts []string, request string) (err error) {
-	if l.conn == nil {
-		if l.conn, err = net.DialTimeout("unix", l.path, bound); err != nil {
-			l.conn = nil
+	if l.client == nil {
+		waitUntil(10*time.Millisecond, bound, func() bool {
+			l.client, err = stand.Dial(l.path)
+			return !errors.Is(err, syscall.EAGAIN) // the queue of the listening socket is full: a crowd is there
+		})
+		if err != nil {
 			return err
 		}
-		l.read = bufio.NewReader(l.conn)
 	}
-	defer func() {
-		if err != nil {
-			l.close()
-		}
-	}()
-	if err = l.conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		return err
+	if err = l.client.Send(strings.Join(append(texts, request, ""), "\n")); err == nil {
+		_, err = l.client.Reply()
 	}
-	if _, err = l.conn.Write([]byte(strings.Join(append(texts, request, ""), "\n"))); err != nil {
-		return err
+	if err != nil {
+		l.close()
 	}
-	_, err = l.read.ReadString('\n')
 	return err
 }
 
 func (l *line) close() {
-	if l.conn != nil {
-		l.conn.Close()
-		l.conn = nil
+	if l.client != nil {
+		l.client.Conn.Close()
+		l.client = nil
 	}
 }
 

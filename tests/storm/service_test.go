@@ -16,21 +16,19 @@ import (
 
 	"dispatcherd/control"
 	"dispatcherd/tests/postgres"
+	"dispatcherd/tests/stand"
 )
 
-// side is one of the two services that are stormed.
-type side string
-
+// The two services that are stormed.
 const (
-	original side = "the original"
-	ours     side = "ours"
+	original = stand.Original
+	ours     = stand.Ours
 )
 
 const workers = 4
 
 const (
-	// bound is how long anything may take.
-	bound = 60 * time.Second
+	bound = stand.Bound
 	// stopTime is how long a service has to stop before it is killed; ours has 30 s for running tasks alone, but
 	// none runs then.
 	stopTime = 20 * time.Second
@@ -39,7 +37,7 @@ const (
 // service is one of them, in a directory of its own.
 type service struct {
 	t    *testing.T
-	side side
+	side stand.Side
 	dir  string
 	main *process
 
@@ -98,7 +96,7 @@ producers:
 `
 
 // newService prepares a service in a directory, and starts its supervisor if that is one of its own.
-func newService(t *testing.T, who side, kept bool, db *postgres.Database) *service {
+func newService(t *testing.T, who stand.Side, kept bool, db *postgres.Database) *service {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "s-") // t.TempDir can be too long for the path of a socket
 	if err != nil {
@@ -117,7 +115,7 @@ func newService(t *testing.T, who side, kept bool, db *postgres.Database) *servi
 		section = "[supervisor]\nsocket = \"supervisor.sock\""
 		s.unit = s.opened("supervisor.sock")
 	}
-	config := fmt.Sprintf(text, workers, filepath.Join(venv(t), "bin", "python"), project, db.ConnInfo(), section)
+	config := fmt.Sprintf(text, workers, filepath.Join(stand.Venv(t), "bin", "python"), project, db.ConnInfo(), section)
 	if who == original {
 		config, _, _ = strings.Cut(config, "%!(EXTRA")
 	}
@@ -155,7 +153,7 @@ func (s *service) opened(name string) *os.File {
 func (s *service) begin() {
 	s.t.Helper()
 	if s.side == original {
-		s.main = s.run(nil, filepath.Join(venv(s.t), "bin", "dispatcherd"), "--config", "dispatcher.yml", "--log-level", "WARNING")
+		s.main = s.run(nil, filepath.Join(stand.Venv(s.t), "bin", "dispatcherd"), "--config", "dispatcher.yml", "--log-level", "WARNING")
 		return
 	}
 	s.main = s.run(nil, filepath.Join(programs, "dispatcherd"), "--config", "dispatcherd.toml", "--log-level", "info")

@@ -12,49 +12,51 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"dispatcherd/tests/stand"
 )
 
 // table is what a set of storms has come to, ours beside the original's.
 type table struct {
 	seeds   []uint64
 	seconds int
-	rows    []string                   // in their order
-	cells   map[string]map[side]int    // sums
-	longest map[string]map[side]string // that are no sums
-	told    map[string]map[string]int  // for each way to die, how ours has told it
-	named   map[string]int             // for each way to die, how many of them the original's log names
-	sent    map[string]map[side]int
+	rows    []string                         // in their order
+	cells   map[string]map[stand.Side]int    // sums
+	longest map[string]map[stand.Side]string // that are no sums
+	told    map[string]map[string]int        // for each way to die, how ours has told it
+	named   map[string]int                   // for each way to die, how many of them the original's log names
+	sent    map[string]map[stand.Side]int
 }
 
 func newTable(seeds []uint64, seconds int) *table {
 	return &table{
-		seeds: seeds, seconds: seconds, cells: map[string]map[side]int{}, longest: map[string]map[side]string{},
-		told: map[string]map[string]int{}, named: map[string]int{}, sent: map[string]map[side]int{},
+		seeds: seeds, seconds: seconds, cells: map[string]map[stand.Side]int{}, longest: map[string]map[stand.Side]string{},
+		told: map[string]map[string]int{}, named: map[string]int{}, sent: map[string]map[stand.Side]int{},
 	}
 }
 
 // put adds to a cell.
-func (t *table) put(row string, who side, n int) {
+func (t *table) put(row string, who stand.Side, n int) {
 	if t.cells[row] == nil {
-		t.cells[row] = map[side]int{}
+		t.cells[row] = map[stand.Side]int{}
 		t.rows = append(t.rows, row)
 	}
 	t.cells[row][who] += n
 }
 
 // most keeps the longest of several times.
-func (t *table) most(row string, who side, d time.Duration) {
+func (t *table) most(row string, who stand.Side, d time.Duration) {
 	if t.cells[row] == nil || t.cells[row][who] < int(d.Milliseconds()) {
 		t.put(row, who, int(d.Milliseconds())-t.cells[row][who])
 	}
 	if t.longest[row] == nil {
-		t.longest[row] = map[side]string{}
+		t.longest[row] = map[stand.Side]string{}
 	}
 	t.longest[row][who] = fmt.Sprintf("%.1f s", float64(t.cells[row][who])/1000)
 }
 
 // add adds one storm.
-func (t *table) add(who side, r *run, a *account) {
+func (t *table) add(who stand.Side, r *run, a *account) {
 	t.put("tasks sent", who, len(a.ends))
 	known := len(a.ends) - a.count(unheard) - a.count(unsure)
 	t.put("**accepted**", who, known)
@@ -106,13 +108,13 @@ func (t *table) add(who side, r *run, a *account) {
 }
 
 // addDeaths counts how the tasks that died were told.
-func (t *table) addDeaths(who side, a *account) {
+func (t *table) addDeaths(who stand.Side, a *account) {
 	for _, e := range a.ends {
 		if _, deadly := deaths[e.kind]; !deadly || e.fate == unheard || e.fate == unsure {
 			continue
 		}
 		if t.told[e.kind] == nil {
-			t.told[e.kind], t.sent[e.kind] = map[string]int{}, map[side]int{}
+			t.told[e.kind], t.sent[e.kind] = map[string]int{}, map[stand.Side]int{}
 		}
 		t.sent[e.kind][who]++
 		switch {
@@ -172,7 +174,7 @@ func (t *table) String() string {
 	return text.String()
 }
 
-func (t *table) cell(row string, who side) string {
+func (t *table) cell(row string, who stand.Side) string {
 	n, ok := t.cells[row][who]
 	if !ok || who == original && row == killSupervisor {
 		return "–"
