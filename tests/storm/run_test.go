@@ -243,7 +243,8 @@ func (r *run) again(why string) {
 		}
 	}
 	r.restarts = append(r.restarts, restart{time.Now(), last, why})
-	r.t.Logf("%s is started again: %s", r.side, why)
+	saying, err := r.ask("workers", nil)
+	r.t.Logf("%s is started again: %s; its workers: %v, %v", r.side, why, saying, err)
 	if r.side == ours || len(r.restarts) > 50 {
 		r.t.Fatalf("%s: %s; its log:\n%s", r.side, why, r.tail())
 	}
