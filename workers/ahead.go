@@ -77,10 +77,15 @@ func (p *Pool) takeBackLocked(w *worker) []*Task {
 		return nil
 	}
 	w.streak = 0
-	kept := len(w.ahead) - w.proc.TakeBack()
-	back := slices.Clone(w.ahead[kept:])
-	clear(w.ahead[kept:])
-	w.ahead = w.ahead[:kept]
+	var back []*Task
+	seqs := w.proc.TakeBack()
+	w.ahead = slices.DeleteFunc(w.ahead, func(t *Task) bool {
+		taken := slices.Contains(seqs, t.Seq)
+		if taken {
+			back = append(back, t)
+		}
+		return taken
+	})
 	p.parked -= len(back)
 	return back
 }

@@ -227,6 +227,30 @@ func TestTakeBackLeavesWhatIsAboutToBegin(t *testing.T) {
 	})
 }
 
+func TestWorkerThatTakesOneWhileTheyAreTakenBackRunsThatOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := eager(t, 1)
+		for seq := uint64(10); seq <= 12; seq++ {
+			b.wantAhead(seq, true)
+		}
+		b.proc(0).takeOut(11)
+		back := b.pool.TakeBack()
+		if len(back) != 2 || back[0].Seq != 10 || back[1].Seq != 12 {
+			t.Errorf("TakeBack() = %v, want tasks 10 and 12", back)
+		}
+		b.mu.Lock()
+		delete(b.open, 10)
+		delete(b.open, 12)
+		b.mu.Unlock()
+		b.proc(0).say(workers.Report{Kind: workers.Done, Seq: 1, Outcome: workers.Succeeded, Begins: true})
+		b.settle()
+		b.wantTold("task 1 succeeded, then 11")
+		b.proc(0).goOn(11)
+		b.settle()
+		b.wantTold("task 11 succeeded")
+	})
+}
+
 func TestWorkerThatBeginsWhatItWasNotHandedIsKilled(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := eager(t, 1)
