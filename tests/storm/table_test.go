@@ -61,9 +61,11 @@ func (t *table) add(who stand.Side, r *run, a *account) {
 	known := len(a.ends) - a.count(unheard) - a.count(unsure)
 	t.put("**accepted**", who, known)
 	t.put("run once", who, a.count(once))
-	named, silent := 0, 0
+	named, silent, mourned := 0, 0, 0
 	for _, e := range a.ends {
 		switch {
+		case e.fate == lost && e.report.times > 0:
+			mourned++
 		case e.fate != cutShort && e.fate != unbegun:
 		case e.report.times > 0:
 			named++
@@ -75,6 +77,7 @@ func (t *table) add(who stand.Side, r *run, a *account) {
 	t.put("ended by a kill of the storm, or not at all, and not named", who, silent)
 	t.put("**run twice**", who, a.count(twice))
 	t.put("**lost**", who, a.count(lost))
+	t.put("of these: named in the log", who, mourned)
 	whys := r.reasons(a)
 	for _, why := range reasons {
 		t.put("of these: "+why, who, whys[why])
