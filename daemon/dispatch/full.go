@@ -30,7 +30,7 @@ func (d *Dispatcher) SubmitPatiently(m *message.Message, stop <-chan struct{}) e
 	for {
 		ok, again := d.room.enter(costOf(m), true)
 		if ok {
-			return d.put(t)
+			return d.enter(t)
 		}
 		if again == nil {
 			return d.reject(t)
@@ -47,20 +47,25 @@ func (d *Dispatcher) SubmitPatiently(m *message.Message, stop <-chan struct{}) e
 	}
 }
 
-// put hands the loop a task that there is room for.
-func (d *Dispatcher) put(t *task) error {
-	t.held = costOf(t.message)
-	if !d.inbox.put(event{submitted: t}) {
-		return ErrEnded
+// admitted submits t if there is room for it now.
+func (d *Dispatcher) admitted(t *task) error {
+	if ok, _ := d.room.enter(costOf(t.message), false); !ok {
+		return d.reject(t)
 	}
-	return nil
+	return d.enter(t)
 }
 
-// reject has the loop record a task that there is no room for.
+// enter hands over a task that there is room for.
+func (d *Dispatcher) enter(t *task) error {
+	t.held = costOf(t.message)
+	return d.submit(t)
+}
+
+// reject has a task recorded that there is no room for.
 func (d *Dispatcher) reject(t *task) error {
 	t.watch = nil // the error says it
-	if !d.inbox.put(event{submitted: t}) {
-		return ErrEnded
+	if err := d.submit(t); err != nil {
+		return err
 	}
 	return ErrFull
 }
