@@ -19,6 +19,7 @@ func (d *Dispatcher) turn(question func()) {
 		question() // what a cancel lets go comes behind tasks for which no worker was free
 	}
 	d.tell()
+	d.tellFull()
 	d.alarm.set(d.now, d.delays.next(), d.lateAt())
 	d.calm.Store(d.taking() && d.line.ready() == 0)
 }
@@ -46,6 +47,10 @@ func (d *Dispatcher) apply(events []event) {
 func (d *Dispatcher) accept(t *task) {
 	d.seq++
 	t.seq = d.seq
+	if t.held == 0 {
+		d.end(t, &Ended{Outcome: Rejected, Detail: ErrFull.Error()})
+		return
+	}
 	if t.message.Delay > 0 {
 		d.delays.add(t)
 		d.move(t, Delayed)
@@ -197,6 +202,7 @@ func (d *Dispatcher) settle(w *twins) {
 
 // move changes the state of t.
 func (d *Dispatcher) move(t *task, to State) {
+	d.count(t, to)
 	if t.state != arriving {
 		d.lists[t.state].remove(&t.place)
 	}

@@ -18,5 +18,8 @@ var Events = map[string]string{
 	"socket-taken":      "ffcfafb4b2a343748cd06d14a8547afe",
 	"configuration-bad": "b9838bfe576d4428af2319b4f1c2a9de",
 	"queue-late":        "8a5a546b53a1491cac0474df1fa739a5",
+	"queue-full":        "3d1f6c2b9e0a4f7c8b5de1a64c90f2b7",
+	"queue-room":        "b6a90c4e17d8428f9c03a5e2d7416f8a",
+	"postgres-full":     "e47d05a8c1b34f69a2d8907f5b3c61de",
 	"drain":             "f7c1a29a786247c2a8ccc8962a56fa68",
 }
