@@ -18,6 +18,7 @@ import (
 
 // table is what a set of storms has come to, ours beside the original's.
 type table struct {
+	machine string // before the first storm: the commit may be another one after the last
 	seeds   []uint64
 	seconds int
 	rows    []string                         // in their order
@@ -30,7 +31,7 @@ type table struct {
 
 func newTable(seeds []uint64, seconds int) *table {
 	return &table{
-		seeds: seeds, seconds: seconds, cells: map[string]map[stand.Side]int{}, longest: map[string]map[stand.Side]string{},
+		machine: machine(), seeds: seeds, seconds: seconds, cells: map[string]map[stand.Side]int{}, longest: map[string]map[stand.Side]string{},
 		told: map[string]map[string]int{}, named: map[string]int{}, sent: map[string]map[stand.Side]int{},
 	}
 }
@@ -161,7 +162,7 @@ func (r *run) reasons(a *account) map[string]int {
 func (t *table) String() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s. Seeds %s, each a flood of %d s at %d messages a second to %d workers, ours and the original in turns.\n\n",
-		machine(), words(t.seeds), t.seconds, perSecond, workers)
+		t.machine, words(t.seeds), t.seconds, perSecond, workers)
 	fmt.Fprintf(&text, "| | ours | the original |\n|---|---|---|\n")
 	for _, row := range t.rows {
 		fmt.Fprintf(&text, "| %s | %s | %s |\n", row, t.cell(row, ours), t.cell(row, original))
