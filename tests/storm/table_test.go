@@ -104,7 +104,7 @@ func (t *table) add(who stand.Side, r *run, a *account) {
 	t.put("ended by itself, and was started again", who, ended)
 	for _, g := range r.gaps {
 		if g.why == cutBackends {
-			t.most("longest time without LISTEN after a cut", who, g.again.Sub(g.broken))
+			t.most("longest time after a cut until LISTEN (ours), or until something was notified that has run (the original)", who, g.again.Sub(g.broken))
 		}
 	}
 	t.most("longest time from the end of a flood to the end of its last task", who, r.drained)
