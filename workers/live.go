@@ -193,6 +193,7 @@ func (p *Pool) leaving(w *worker, r Report) {
 	var e Event
 	var do action
 	p.mu.Lock()
+	unheard := p.skipAllLocked(w, now)
 	state := w.state
 	w.left, w.reason = true, r.Reason
 	// A task that it has not begun proves nothing for it.
@@ -212,6 +213,9 @@ func (p *Pool) leaving(w *worker, r Report) {
 	}
 	p.mu.Unlock()
 	do.run()
+	for _, before := range unheard {
+		p.report(before)
+	}
 	if state == Busy {
 		p.report(e)
 	}
@@ -238,6 +242,7 @@ func (p *Pool) exited(w *worker, r Report) {
 		do.run()
 		return
 	}
+	unheard := p.skipAllLocked(w, now)
 	state := w.state
 	end, exit := w.end(r)
 	switch {
@@ -262,6 +267,9 @@ func (p *Pool) exited(w *worker, r Report) {
 	p.mu.Unlock()
 	do.run()
 	p.log.Log(context.Background(), level, "worker ended", "worker", w.id, "state", string(state), "exit", exit)
+	for _, before := range unheard {
+		p.report(before)
+	}
 	if state == Busy {
 		p.report(e)
 	}

@@ -31,6 +31,7 @@ var effects = map[string]struct {
 	"Notes":                          {"", derived},
 	"Pool.MinWorkers":                {"pool.min_workers", live},
 	"Pool.MaxWorkers":                {"pool.max_workers", live},
+	"Pool.HandAhead":                 {"pool.hand_ahead", live},
 	"Pool.ScaledownWait":             {"pool.scaledown_wait", live},
 	"Pool.ScaledownReserve":          {"pool.scaledown_reserve", live},
 	"Pool.WorkerRemovalWait":         {"pool.worker_removal_wait", live},
