@@ -26,7 +26,7 @@ func (p *Pool) Ahead(t *Task) (ok bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) > 0 || p.usable < p.cfg.MaxWorkers || p.draining {
+	if len(p.idle) > 0 || p.usable < p.cfg.MaxWorkers || p.draining || p.returning > 0 {
 		return false
 	}
 	now := time.Now()
@@ -136,11 +136,20 @@ func (p *Pool) skipLocked(w *worker, seq uint64, now time.Time) (unheard []Event
 	return unheard
 }
 
+// Requeued says that n tasks are queued again that the pool has returned. Until it has heard so
+// of all of them it hands nothing out, lest another one overtakes them.
+func (p *Pool) Requeued(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.returning -= n
+}
+
 // returnLocked has the tasks go back to where they came from.
 func (p *Pool) returnLocked(w *worker, tasks []*Task) action {
 	if len(tasks) == 0 {
 		return nil
 	}
+	p.returning += len(tasks)
 	return action{func() { p.report(Event{Kind: TaskReturned, Worker: w.id, Tasks: tasks}) }}
 }
 

@@ -236,6 +236,23 @@ func TestWorkerThatBeginsWhatItWasNotHandedIsKilled(t *testing.T) {
 	})
 }
 
+func TestNothingOvertakesWhatComesBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := eager(t, 1)
+		b.late = true
+		b.wantAhead(10, true)
+		b.wantAhead(11, true)
+		b.proc(0).done(1, workers.Succeeded)
+		b.settle()
+		b.wantTold("task 1 succeeded, returned: [10 11]")
+		if id, ok := b.run(&workers.Task{Seq: 12}); ok {
+			t.Errorf("worker %d was given a task before those that came back were queued again", id)
+		}
+		b.pool.Requeued(2)
+		b.start(10, 0)
+	})
+}
+
 func TestADrainTakesBackWhatHasNotBegun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := eager(t, 1)

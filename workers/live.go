@@ -136,6 +136,7 @@ func (p *Pool) done(w *worker, r Report) {
 		if w.state == Ready {
 			e.Tasks = append(e.Tasks, p.shareLocked()...)
 		}
+		p.returning += len(e.Tasks)
 	}
 	do = append(do, p.workedLocked(w)...)
 	p.counts.add(e.Outcome)
@@ -205,6 +206,7 @@ func (p *Pool) leaving(w *worker, r Report) {
 		if e = w.returned(); w.adopted {
 			e = w.untold(now)
 		}
+		p.returning += len(e.Tasks)
 		p.unassignLocked(w, now)
 		p.counts.add(e.Outcome)
 	}
