@@ -29,6 +29,7 @@ func status(t *Table, ctx context.Context, _ Call) (Answer, error) {
 	reply["pool"] = poolFigures(t.workers.Stats())
 	reply["supervisor"] = t.service.Supervisor()
 	reply["limits"] = t.service.Limits()
+	reply["unsafe"] = t.service.Unsafe()
 	reply["notes"] = append([]string{}, t.service.Notes()...) // a list also when there is none
 	return Answer{Reply: reply}, nil
 }
