@@ -32,11 +32,13 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 
 	runClient := s.addClient(cfg, logFlags, named("supervisor"))
 	launcher := process.NewLauncher(s.client, named("worker"))
-	s.pool = workers.NewPool(cfg.Pool, launcher, named("pool"))
-	run := &runner{pool: s.pool, log: named("runner")}
+	run := &runner{log: named("runner")}
+	s.pool = workers.NewPool(cfg.Pool, launcher, run.report, named("pool"))
+	run.pool = s.pool
 	s.dispatcher = dispatch.New(run, named("dispatcher"))
 	s.policy = policy.New(cfg.Policy)
 	s.dispatcher.Use(s.policy)
+	s.dispatcher.UseQueue(cfg.Queue)
 	run.dispatcher = s.dispatcher
 	s.history = history.New(cfg.History)
 	s.dispatcher.KeepEnds(s.history)
@@ -64,6 +66,8 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	d.socket(s, cfg, named("socket"))
 	if pg != nil {
 		d.add("postgres replies", pg.runReplies, replyBound+quick)
+		watch := &pressure{queue: s.dispatcher, usage: pg.publisher.QueueUsage, log: named("postgres")}
+		d.add("pressure", watch.run, quick)
 	}
 	d.add("replies", s.intake.awaitReplies, quick)
 	d.add("dispatcher", s.dispatcher.Run, quick)

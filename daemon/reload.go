@@ -109,6 +109,7 @@ func (r *reloader) change() (config.Changes, error) {
 	}
 	s.policy.Use(is.Policy)
 	s.dispatcher.Use(s.policy)
+	s.dispatcher.UseQueue(is.Queue)
 	s.pool.Use(s.poolConfig(is))
 	s.intake.setChunkTimeout(is.ChunkMessageTimeout)
 	s.scheduler.Use(is.Schedule.Schedule)

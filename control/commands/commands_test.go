@@ -241,7 +241,7 @@ func TestStatusHoldsTheOtherCommands(t *testing.T) {
 	if !slices.Contains(want, "aio_tasks") || !slices.Contains(want, "chunks") {
 		t.Errorf("status is to hold only %v", want)
 	}
-	want = append(want, "pool", "supervisor", "limits", "unsafe", "notes") // these are ours
+	want = append(want, "pool", "queue", "supervisor", "limits", "unsafe", "notes") // these are ours
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("keys of status: -want +got\n%s", diff)

@@ -19,5 +19,8 @@ var Events = map[string]string{
 	"configuration-bad":    "b9838bfe576d4428af2319b4f1c2a9de",
 	"configuration-unsafe": "bcc660a89bd8423b81dddf8bc88b356f",
 	"queue-late":           "8a5a546b53a1491cac0474df1fa739a5",
+	"queue-full":           "3d1f6c2b9e0a4f7c8b5de1a64c90f2b7",
+	"queue-room":           "b6a90c4e17d8428f9c03a5e2d7416f8a",
+	"postgres-full":        "e47d05a8c1b34f69a2d8907f5b3c61de",
 	"drain":                "f7c1a29a786247c2a8ccc8962a56fa68",
 }
