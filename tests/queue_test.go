@@ -26,8 +26,8 @@ func startBounded(t *testing.T, tasks int, onFull string) (*daemon, *postgres.Da
 	return d, db, d.hold("held")
 }
 
-// flood sends so many tasks in one transaction; each notes its number.
-func flood(t *testing.T, d *daemon, db *postgres.Database, count int) {
+// overflow sends so many tasks in one transaction; each notes its number.
+func overflow(t *testing.T, d *daemon, db *postgres.Database, count int) {
 	t.Helper()
 	db.Exec(t, fmt.Sprintf(`SELECT count(pg_notify('jobs', json_build_object('task', 'app.tasks.mark', 'uuid', 'f' || n,
 		'args', json_build_array('%s', n::text))::text)) FROM generate_series(1, %d) n`, d.file("marked"), count))
@@ -37,7 +37,7 @@ func TestFullQueueRejectsAFloodAndAnswersControl(t *testing.T) {
 	t.Parallel()
 	const count, room = 5000, 20
 	d, db, held := startBounded(t, room, "reject")
-	flood(t, d, db, count)
+	overflow(t, d, db, count)
 	waitFor(t, "the flood to be taken in", func() bool { return d.figure("tasks", "accepted") == 1+count })
 	if n := d.figure("queue", "rejected"); n != count-room {
 		t.Errorf("%d tasks are rejected, want %d", n, count-room)
@@ -73,7 +73,7 @@ func TestPausedFloodIsKeptInPostgresWhileControlIsAnswered(t *testing.T) {
 	t.Parallel()
 	const count, room = 3000, 10
 	d, db, held := startBounded(t, room, "pause")
-	flood(t, d, db, count)
+	overflow(t, d, db, count)
 	d.waitLog("the queue is full; tasks wait with their senders")
 	d.connect().alive()
 	if running := d.ask("running"); !strings.Contains(fmt.Sprint(running), "held") {
@@ -106,7 +106,7 @@ func TestPausedSendersHoldUpNoStop(t *testing.T) {
 	t.Parallel()
 	d, db, _ := startBounded(t, 1, "pause")
 	d.connect().send(`{"task": "app.tasks.nothing", "uuid": "a"}`, `{"task": "app.tasks.nothing", "uuid": "b"}`)
-	flood(t, d, db, 10)
+	overflow(t, d, db, 10)
 	d.waitLog("the queue is full; tasks wait with their senders")
 	send(t, "the daemon", d.pid(), syscall.SIGTERM)
 	if code := d.wait(); code != 0 {
@@ -122,7 +122,7 @@ func TestPausedSendersHoldUpNoStop(t *testing.T) {
 func TestReloadChangesTheBoundsOfAQueueThatIsPaused(t *testing.T) {
 	t.Parallel()
 	d, db, held := startBounded(t, 5, "pause")
-	flood(t, d, db, 50)
+	overflow(t, d, db, 50)
 	d.waitLog("the queue is full; tasks wait with their senders")
 	d.rewrite(boundedConfig(t, db, 0, "pause"))
 	d.wantReload("queue.max_tasks")

@@ -227,36 +227,29 @@ func TestTakeBackLeavesWhatIsAboutToBegin(t *testing.T) {
 	})
 }
 
-func TestWorkerThatTakesOneWhileTheyAreTakenBackRunsThatOne(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		b := eager(t, 1)
-		for seq := uint64(10); seq <= 12; seq++ {
-			b.wantAhead(seq, true)
-		}
-		b.proc(0).takeOut(11)
-		back := b.pool.TakeBack()
-		if len(back) != 2 || back[0].Seq != 10 || back[1].Seq != 12 {
-			t.Errorf("TakeBack() = %v, want tasks 10 and 12", back)
-		}
-		b.mu.Lock()
-		delete(b.open, 10)
-		delete(b.open, 12)
-		b.mu.Unlock()
-		b.proc(0).say(workers.Report{Kind: workers.Done, Seq: 1, Outcome: workers.Succeeded, Begins: true})
-		b.settle()
-		b.wantTold("task 1 succeeded, then 11")
-		b.proc(0).goOn(11)
-		b.settle()
-		b.wantTold("task 11 succeeded")
-	})
-}
-
 func TestWorkerThatBeginsWhatItWasNotHandedIsKilled(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := eager(t, 1)
 		b.proc(0).say(workers.Report{Kind: workers.Done, Seq: 1, Outcome: workers.Succeeded, Begins: true})
 		b.settle()
 		b.wantTold("task 1 killed: its worker broke the protocol; killed by SIGKILL", "worker 1 free")
+	})
+}
+
+func TestNothingOvertakesWhatComesBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := eager(t, 1)
+		b.late = true
+		b.wantAhead(10, true)
+		b.wantAhead(11, true)
+		b.proc(0).done(1, workers.Succeeded)
+		b.settle()
+		b.wantTold("task 1 succeeded, returned: [10 11]")
+		if id, ok := b.run(&workers.Task{Seq: 12}); ok {
+			t.Errorf("worker %d was given a task before those that came back were queued again", id)
+		}
+		b.pool.Requeued(2)
+		b.start(10, 0)
 	})
 }
 
@@ -300,6 +293,34 @@ func TestInheritedTasksEndOneAfterTheOther(t *testing.T) {
 				b.wantStates("4 stopping")
 				b.proc(4).exit("exit code 0", true)
 				b.settle()
+			})
+		})
+	}
+}
+
+func TestInheritedTasksOfWhichNothingIsHeardEndWithTheirWorker(t *testing.T) {
+	const lost = "lost: how it ended is not known: the daemon before this one was killed as it heard of it"
+	for _, tt := range []struct {
+		name string
+		end  func(*fakeProcess)
+		last string
+	}{
+		{"it leaves", func(p *fakeProcess) {
+			p.say(workers.Report{Kind: workers.Leaving, Reason: "stop requested"})
+			p.exit("exit code 0", true)
+		}, "task 3 " + lost},
+		{"it dies", func(p *fakeProcess) { p.exit("killed by SIGKILL", false) }, "task 3 killed: killed by SIGKILL"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBench(t, pool(0, 1), habits{})
+				i := b.left(4, &workers.Task{Seq: 1}, habits{deaf: true})
+				i.Later = []*workers.Task{{Seq: 2}, {Seq: 3}}
+				b.open[1], b.open[2], b.open[3] = true, true, true
+				b.inherit(i)
+				tt.end(b.proc(4))
+				b.settle()
+				b.wantTold("task 1 "+lost, "task 2 "+lost, tt.last)
 			})
 		})
 	}

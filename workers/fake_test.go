@@ -185,20 +185,11 @@ func (p *fakeProcess) Ahead(t *workers.Task) (ok bool) {
 	return true
 }
 
-func (p *fakeProcess) TakeBack() []uint64 {
+func (p *fakeProcess) TakeBack() (back []uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	back := p.lane
-	p.lane = nil
+	back, p.lane = p.lane, nil
 	return back
-}
-
-// takeOut takes this task of those that were handed ahead, as a process does that looks for one
-// while they are taken back.
-func (p *fakeProcess) takeOut(seq uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lane = slices.DeleteFunc(p.lane, func(s uint64) bool { return s == seq })
 }
 
 // take takes the next task that was handed ahead.

@@ -22,6 +22,12 @@ func writeStatus(out io.Writer, status map[string]any) {
 		c.row("node", cell(node))
 		delete(rest, "node_id")
 	}
+	if text, ok := rest["unsafe"].(string); ok {
+		delete(rest, "unsafe")
+		if text != "" {
+			c.row("UNSAFE", printable(text))
+		}
+	}
 	take("main", c.mainRows)
 	take("tasks", c.taskRows)
 	take("queue", c.queueRow)

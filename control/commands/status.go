@@ -35,6 +35,7 @@ func status(t *Table, ctx context.Context, _ Call) (Answer, error) {
 	reply["queue"] = queueFigures(stats.Queue)
 	reply["supervisor"] = t.service.Supervisor()
 	reply["limits"] = t.service.Limits()
+	reply["unsafe"] = t.service.Unsafe()
 	reply["notes"] = append([]string{}, t.service.Notes()...) // a list also when there is none
 	return Answer{Reply: reply}, nil
 }

@@ -49,6 +49,9 @@ type Config struct {
 	// Original is set when the file is the YAML of the Python original: where safety
 	// and fidelity disagree, the service is then faithful.
 	Original bool
+	// Unsafe says, in a line, what is as open as with the Python original, and how that is
+	// tightened; "" if nothing is. It is logged at each start, and is in the status.
+	Unsafe string
 	// Notes say, a line each, what of the file has no effect or needs to be known.
 	// They are logged at each start.
 	Notes []string

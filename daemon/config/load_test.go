@@ -59,7 +59,7 @@ func TestProblemsAreNamed(t *testing.T) {
 			"x.toml:2: max_workers: unknown key; did you mean pool.max_workers?",
 		}},
 		{"a key like no other", "version = 2\n" + socket + "[pool]\nbulk = 1\n[metrics]\nport = 80\n", []string{
-			"x.toml:5: pool.bulk: unknown key; pool may have cancel_grace, max_workers, min_workers, scaledown_reserve, scaledown_wait, shutdown_grace, worker_max_lifetime, worker_removal_wait",
+			"x.toml:5: pool.bulk: unknown key; pool may have cancel_grace, hand_ahead, max_workers, min_workers, scaledown_reserve, scaledown_wait, shutdown_grace, worker_max_lifetime, worker_removal_wait",
 			"x.toml:7: metrics.port: unknown key; metrics may have listen",
 		}},
 		{"unknown sections", "version = 2\n" + socket + "[brokers.redis]\nurl = \"x\"\n[[colours]]\na = 1\n", []string{

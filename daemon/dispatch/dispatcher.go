@@ -25,6 +25,9 @@ type Runner interface {
 	Ahead(seq uint64, m *message.Message) (ok bool)
 	// TakeBack takes back those of them that have not begun, and returns which.
 	TakeBack() []uint64
+	// Requeued says that n tasks are queued again that came back by Returned or Ended.Back. Until
+	// then nothing is run in their place.
+	Requeued(n int)
 	// Waiting says that n tasks wait for a worker now.
 	Waiting(n int)
 	// Cancel interrupts a task that runs; nothing happens if it ended meanwhile.

@@ -38,7 +38,7 @@ func (d *Dispatcher) apply(events []event) {
 			d.takeBack(d.runner.TakeBack())
 			d.line.rebuild(e.bounds, &d.lists[Queued], &d.lists[Running])
 		default:
-			d.takeBack(e.returned)
+			d.requeue(e.returned)
 		}
 	}
 }
@@ -155,6 +155,7 @@ func (d *Dispatcher) oldest() time.Time {
 
 // finished ends a task that ran, and lets an equal one go that waited for it.
 func (d *Dispatcher) finished(e *Ended) {
+	d.requeue(e.Back)
 	t := d.running[e.Seq]
 	if t == nil {
 		d.log.Error("a task ended that is not running; this is a bug",
@@ -163,11 +164,18 @@ func (d *Dispatcher) finished(e *Ended) {
 	}
 	t.timing.Run.add(e.RunTime)
 	worker, next := e.Worker, e.Next
-	d.takeBack(e.Back)
 	d.end(t, e)
 	d.settle(t.twins)
 	if t := d.running[next]; t != nil && t.ahead {
 		d.beganAhead(t, worker)
+	}
+}
+
+// requeue takes back what the runner has returned, and tells it so.
+func (d *Dispatcher) requeue(seqs []uint64) {
+	if len(seqs) > 0 {
+		d.takeBack(seqs)
+		d.runner.Requeued(len(seqs))
 	}
 }
 

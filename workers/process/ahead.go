@@ -48,7 +48,7 @@ func (a *ahead) put(t *workers.Task) bool {
 	return true
 }
 
-// takeBack returns the numbers of those tasks that the worker has not got.
+// takeBack returns the numbers of the tasks that the worker has not got.
 func (a *ahead) takeBack() []uint64 {
 	if a.lane == nil {
 		return nil
@@ -134,7 +134,7 @@ func (a *ahead) close() {
 // has ended. It does not wait, and returns false where that cannot be.
 func (p *Process) Ahead(t *workers.Task) bool { return p.unrestrained() && p.ahead.put(t) }
 
-// TakeBack returns the numbers of those tasks that were handed ahead and that the worker has not
+// TakeBack returns the numbers of the tasks that were handed ahead and that the worker has not
 // begun, and will not begin. It does not wait.
 func (p *Process) TakeBack() []uint64 { return p.ahead.takeBack() }
 
