@@ -16,7 +16,7 @@ PY_FILES := $(shell find workers/python -name '*.py')
 INTEROP := ^TestInterop
 INTEGRATION := DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go test -race -shuffle=on -count=1 -timeout 20m
 
-.PHONY: help build demo test lint unit python integration interop differential test-host dist rpm manual bench bench-quick bench-run clean
+.PHONY: help build demo test lint unit python integration interop differential storm test-host dist rpm manual bench bench-quick bench-run clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -53,12 +53,19 @@ integration: build $(VENV)/.done ## the built programs with a real Postgres
 	$(INTEGRATION) -skip '$(INTEROP)' ./tests/...
 
 interop: build $(VENV)/.done ## the Python original from PyPI as publisher, control client, dispatcherctl, library and service
-	$(INTEGRATION) -run '$(INTEROP)' ./tests ./tests/differential ./tests/faults ./tests/consumers
+	$(INTEGRATION) -run '$(INTEROP)' ./tests ./tests/differential ./tests/faults ./tests/consumers ./tests/storm
 
 SEEDS ?= 1000-1019
 differential: build $(VENV)/.done ## generated scripts for both services: make differential SEEDS="1000-1999 7"
 	DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) DISPATCHERD_TEST_SEEDS="$(SEEDS)" \
 		go test -count=1 -timeout 0 -run '$(INTEROP)' -v ./tests/differential
+
+storm: SEEDS = 1-3
+storm: SECONDS = 120
+storm: build $(VENV)/.done ## kills and cuts under a flood, ours and the original in turns: make storm SEEDS="1-3" SECONDS=120
+	DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) DISPATCHERD_TEST_SEEDS="$(SEEDS)" \
+		DISPATCHERD_STORM_SECONDS=$(SECONDS) DISPATCHERD_STORM_WRITE=$(WRITE) \
+		go test -count=1 -timeout 0 -run '^TestInteropStorm' -v ./tests/storm
 
 test-host: build ## the service on a booted systemd, in a virtual machine
 	@tests/host/run

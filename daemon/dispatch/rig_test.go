@@ -31,7 +31,7 @@ type fakeRunner struct {
 	room      int      // for tasks that are handed ahead
 	ahead     []uint64 // those
 	requeued  int
-	known     int      // to wait: what it was told, or has guessed since as the pool does
+	known     int // to wait: what it was told, or has guessed since as the pool does
 	tries     int
 }
 

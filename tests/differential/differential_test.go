@@ -3,8 +3,6 @@ package differential
 import (
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 
@@ -44,7 +42,7 @@ const length = 100
 // with a row in docs/compatibility.md.
 func TestInteropBothServicesDoTheSame(t *testing.T) {
 	stand.Venv(t)
-	seeds, asked := seedsAskedFor(t)
+	seeds, asked := stand.Seeds(t)
 	if !asked {
 		seeds = fixed
 	}
@@ -82,24 +80,4 @@ func TestInteropBothServicesDoTheSame(t *testing.T) {
 			t.Errorf("no script needs the allowance %q", name)
 		}
 	}
-}
-
-// seedsAskedFor reads DISPATCHERD_TEST_SEEDS: numbers, and ranges of them such as 100-199.
-func seedsAskedFor(t *testing.T) (seeds []uint64, asked bool) {
-	t.Helper()
-	for _, word := range strings.Fields(os.Getenv("DISPATCHERD_TEST_SEEDS")) {
-		first, last, isRange := strings.Cut(word, "-")
-		if !isRange {
-			last = first
-		}
-		from, err := strconv.ParseUint(first, 10, 32)
-		to, err2 := strconv.ParseUint(last, 10, 32)
-		if err != nil || err2 != nil {
-			t.Fatalf("SEEDS has %q, want a number or two, such as 100-199", word)
-		}
-		for seed := from; seed <= to; seed++ {
-			seeds = append(seeds, seed)
-		}
-	}
-	return seeds, len(seeds) > 0
 }
