@@ -29,7 +29,7 @@ var _ dispatch.Runner = (*runner)(nil)
 
 // TryRun hands the message to a free worker.
 func (r *runner) TryRun(seq uint64, m *message.Message) (worker int, ok bool) {
-	return r.pool.TryRun(&workers.Task{Seq: seq, UUID: m.UUID, Name: m.Task, Body: m.Body, Timeout: m.Timeout, Limits: m.Restraint})
+	return r.pool.TryRun(&workers.Task{Seq: seq, UUID: m.UUID(), Name: m.Task, Body: m.Body, Timeout: m.Timeout, Limits: m.Restraint()})
 }
 
 // Waiting tells the pool how many tasks wait.

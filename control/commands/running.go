@@ -30,7 +30,7 @@ func cancel(t *Table, ctx context.Context, c Call) (Answer, error) {
 	entries, err := t.tasks.Cancel(ctx, f)
 	answer := list(entries)
 	for _, e := range entries {
-		answer.UUIDs = append(answer.UUIDs, e.Message.UUID)
+		answer.UUIDs = append(answer.UUIDs, e.Message.UUID())
 	}
 	return answer, err
 }

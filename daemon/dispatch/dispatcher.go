@@ -50,7 +50,7 @@ type Dispatcher struct {
 	registry registry
 	delays   delays
 	alarm    *alarm
-	blocked  uint64 // how many tasks were ever blocked
+	blocked  int64 // how many tasks were ever blocked
 	counts   map[Outcome]uint64
 	timings  timings
 	stopping bool
@@ -111,12 +111,12 @@ func (d *Dispatcher) Submit(m *message.Message, watch chan<- Ended) error {
 	return nil
 }
 
-// Delay holds a control request that has a delay among the delayed tasks, where it is
+// Delay holds a control request, which has a delay, among the delayed tasks, where it is
 // listed and can be cancelled as they are. carryOut is called when its time has come, by
 // the loop, and must not block. The only error is ErrEnded.
 func (d *Dispatcher) Delay(m *message.Message, carryOut func()) error {
 	t := newTask(m, nil)
-	t.request = carryOut
+	t.special.request = carryOut
 	if !d.inbox.put(event{submitted: t}) {
 		return ErrEnded
 	}
@@ -173,14 +173,13 @@ func (d *Dispatcher) Adopt(ctx context.Context, m *message.Message, worker int, 
 		d.seq++
 		seq = d.seq
 		t := newTask(m, nil)
-		t.seq, t.worker, t.adopted = seq, worker, true
-		t.twins = d.registry.of(m.Key)
-		t.twins.active++
+		t.seq, t.worker, t.adopted = seq, int32(worker), true
+		d.registry.activate(m.Key)
 		d.running[seq] = t
-		t.timing = d.timings.of(m.Task) // how long it waited is not known
+		t.timed = true // how long it waited is not known
 		d.move(t, Running)
-		t.since = began
-		d.log.Info("a task of an earlier daemon is running", "worker", worker, "uuid", m.UUID, "task", m.Task)
+		t.since = momentOf(began)
+		d.log.Info("a task of an earlier daemon is running", "worker", worker, "uuid", m.UUID(), "task", m.Task)
 	})
 	return seq, err
 }

@@ -52,47 +52,65 @@ func judge(mode message.OnDuplicate, active, blocked bool) (v verdict, known boo
 
 // twins are the tasks with one key that are active or blocked.
 type twins struct {
-	key     message.Key
-	active  int  // queued or running
-	blocked fifo // of task.twin
+	active  int   // queued or running
+	blocked *fifo // of task.wait; nil unless one ever was
 }
 
-// turn says when the first blocked of them was blocked, as an order; 0 when none is.
-func (w *twins) turn() uint64 {
-	if w.blocked.first == nil {
-		return 0
-	}
-	return w.blocked.first.task.blockedAt
-}
+// waiting says whether one of them is blocked.
+func (w twins) waiting() bool { return w.blocked != nil && w.blocked.n > 0 }
 
-// registry finds the twins of a task in constant time.
-type registry map[message.Key]*twins
+// registry finds the twins of a task in constant time. They are values, for most keys are those of one task.
+type registry map[message.Key]twins
 
-// of returns the twins for key, which may be none yet. They must be settled
-// if nothing is added to them.
-func (r registry) of(key message.Key) *twins {
+// activate counts one more that is active.
+func (r registry) activate(key message.Key) {
 	w := r[key]
-	if w == nil {
-		w = &twins{key: key}
+	w.active++
+	r[key] = w
+}
+
+// deactivate counts one less, which must be followed by settle.
+func (r registry) deactivate(key message.Key) {
+	w := r[key]
+	w.active--
+	r[key] = w
+}
+
+// blocked is the list of those that are blocked, to add one or to take one out.
+func (r registry) blocked(key message.Key) *fifo {
+	w := r[key]
+	if w.blocked == nil {
+		w.blocked = &fifo{}
 		r[key] = w
 	}
-	return w
+	return w.blocked
 }
 
-// settle follows each end among w. When none is active any more it takes the
+// turn says when the first blocked one was blocked, as an order; 0 when none is.
+func (r registry) turn(key message.Key) int64 {
+	w := r[key]
+	if !w.waiting() {
+		return 0
+	}
+	return w.blocked.first.task.turn
+}
+
+// settle follows each end among equal tasks. When none is active any more it takes the
 // first blocked one out and returns it, for the caller to queue; when none is
-// left at all w is forgotten.
-func (r registry) settle(w *twins) *task {
+// left at all the key is forgotten.
+func (r registry) settle(key message.Key) *task {
+	w := r[key]
 	switch {
 	case w.active > 0:
 		return nil
-	case w.blocked.n > 0:
+	case w.waiting():
 		t := w.blocked.first.task
-		w.blocked.remove(&t.twin)
+		w.blocked.remove(&t.wait)
 		w.active++
+		r[key] = w
 		return t
 	default:
-		delete(r, w.key)
+		delete(r, key)
 		return nil
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // State is where an accepted task stands.
-type State int
+type State int8
 
 // The states a task can be seen in, in the order in which they are listed.
 const (

@@ -27,7 +27,7 @@ func (f Filter) compile() (func(*message.Message) bool, error) {
 		return nil, err
 	}
 	return func(m *message.Message) bool {
-		return task(m.RawTask()) && uuid(m.RawUUID()) && args(m.Args) && kwargs(m.Kwargs)
+		return task(m.RawTask()) && uuid(m.RawUUID()) && args(m.Args()) && kwargs(m.Kwargs())
 	}, nil
 }
 

@@ -16,7 +16,7 @@ func (d *Dispatcher) find(matches func(*message.Message) bool) ([]*task, []Entry
 		for i, t := range d.lists[state].all() {
 			if matches(t.message) {
 				tasks = append(tasks, t)
-				entries = append(entries, Entry{State: state, Index: i, Worker: t.worker, Since: t.since, Message: t.message})
+				entries = append(entries, Entry{State: state, Index: i, Worker: int(t.worker), Since: t.since.time(), Message: t.message})
 			}
 		}
 		if state == Running {
@@ -30,7 +30,7 @@ func (d *Dispatcher) find(matches func(*message.Message) bool) ([]*task, []Entry
 // they held back is let go, in the order in which it was blocked.
 func (d *Dispatcher) cancel(matches func(*message.Message) bool) []Entry {
 	tasks, entries := d.find(matches)
-	var left []*twins
+	var left []message.Key
 	hit := [ended]int{}
 	for _, t := range tasks {
 		hit[t.state]++
@@ -38,14 +38,14 @@ func (d *Dispatcher) cancel(matches func(*message.Message) bool) []Entry {
 			d.runner.Cancel(t.seq)
 			continue
 		}
-		if t.twins != nil {
-			left = append(left, t.twins)
+		if t.state != Delayed {
+			left = append(left, t.message.Key)
 		}
 		d.end(t, &Ended{Outcome: Cancelled, Detail: "cancelled before it ran"})
 	}
-	slices.SortFunc(left, func(a, b *twins) int { return cmp.Compare(a.turn(), b.turn()) })
-	for _, w := range left {
-		d.settle(w)
+	slices.SortFunc(left, func(a, b message.Key) int { return cmp.Compare(d.registry.turn(a), d.registry.turn(b)) })
+	for _, key := range left {
+		d.settle(key)
 	}
 	if len(tasks) > 0 {
 		d.log.Info("tasks cancelled", "running", hit[Running], "blocked", hit[Blocked], "queued", hit[Queued], "delayed", hit[Delayed])

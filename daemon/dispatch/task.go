@@ -7,36 +7,56 @@ import (
 )
 
 // task is one accepted message and where it stands. Submit fills in the
-// message, the watch and since; from then on the loop owns it.
+// message, the special and since; from then on the loop owns it. It is small, as there may be
+// very many of them.
 type task struct {
 	seq     uint64
 	message *message.Message
-	watch   chan<- Ended // nil, or with room for one value
-	request func()       // of a control request: carries it out; nil for a task
+	special *special // nil for most
 
-	adopted bool // an earlier daemon gave it to its worker
-
-	state  State
-	since  time.Time     // when it entered the state
+	since  moment        // when it entered the state
 	waited time.Duration // that it was Queued before
-	worker int           // -1 unless it runs
 	place  node          // in the list of its state
-	gated  bool          // its gate is known
+	wait   node          // in line while it is queued, in twins.blocked while it is blocked
+	turn   int64         // the order in there: the smaller, the sooner
 	gate   *gate         // what bounds it and its like; nil for none
-	wait   node          // in line, while it is queued
-	turn   int64         // in line: the smaller, the sooner
-	timing *Timing       // of its name; nil before a worker has had it
+	worker int32         // -1 unless it runs
+	state  State
 
-	twins     *twins // nil before the duplicates check
-	twin      node   // in twins.blocked
-	blockedAt uint64 // order among all that were ever blocked
+	gated   bool // its gate is known
+	timed   bool // a worker has had it
+	adopted bool // an earlier daemon gave it to its worker
+}
 
-	due       time.Time // of a delayed task
-	delayedAt int       // index in the heap of delayed tasks; -1 when not in it
+// special is what few tasks have.
+type special struct {
+	watch     chan<- Ended // nil, or with room for one value
+	request   func()       // of a control request: carries it out; nil for a task
+	due       time.Time    // of a delayed task
+	delayedAt int          // index in the heap of delayed tasks; -1 when not in it
 }
 
 func newTask(m *message.Message, watch chan<- Ended) *task {
-	t := &task{message: m, watch: watch, since: time.Now(), worker: -1, delayedAt: -1}
-	t.place.task, t.wait.task, t.twin.task = t, t, t
+	t := &task{message: m, since: momentOf(time.Now()), worker: -1}
+	t.place.task, t.wait.task = t, t
+	if watch != nil || m.Delay() > 0 {
+		t.special = &special{watch: watch, delayedAt: -1}
+	}
 	return t
+}
+
+// request is what a control request does when its time has come; nil for a task.
+func (t *task) request() func() {
+	if t.special == nil {
+		return nil
+	}
+	return t.special.request
+}
+
+// watch is where the end is waited for; nil when it is not.
+func (t *task) watch() chan<- Ended {
+	if t.special == nil {
+		return nil
+	}
+	return t.special.watch
 }
