@@ -70,7 +70,7 @@ func New(r Runner, log *slog.Logger) *Dispatcher {
 		questions: make(chan func()),
 		over:      make(chan struct{}),
 		running:   map[uint64]*task{},
-		registry:  registry{},
+		registry:  newRegistry(),
 		counts:    map[Outcome]uint64{},
 		timings:   timings{byName: map[string]*Timing{}},
 	}

@@ -50,67 +50,65 @@ func judge(mode message.OnDuplicate, active, blocked bool) (v verdict, known boo
 	return pass, true
 }
 
-// twins are the tasks with one key that are active or blocked.
-type twins struct {
-	active  int   // queued or running
-	blocked *fifo // of task.wait; nil unless one ever was
+// registry knows the tasks that are active or blocked by their keys, each in constant time. Most keys
+// are those of one task that is queued: they take no more than the number of it.
+type registry struct {
+	active  map[message.Key]int32 // how many are queued or running
+	blocked map[message.Key]*fifo // of task.wait; never empty
 }
 
-// waiting says whether one of them is blocked.
-func (w twins) waiting() bool { return w.blocked != nil && w.blocked.n > 0 }
-
-// registry finds the twins of a task in constant time. They are values, for most keys are those of one task.
-type registry map[message.Key]twins
+func newRegistry() registry {
+	return registry{active: map[message.Key]int32{}, blocked: map[message.Key]*fifo{}}
+}
 
 // activate counts one more that is active.
-func (r registry) activate(key message.Key) {
-	w := r[key]
-	w.active++
-	r[key] = w
-}
+func (r registry) activate(key message.Key) { r.active[key]++ }
 
-// deactivate counts one less, which must be followed by settle.
-func (r registry) deactivate(key message.Key) {
-	w := r[key]
-	w.active--
-	r[key] = w
-}
+// deactivate counts one less. It must be followed by settle.
+func (r registry) deactivate(key message.Key) { r.active[key]-- }
 
-// blocked is the list of those that are blocked, to add one or to take one out.
-func (r registry) blocked(key message.Key) *fifo {
-	w := r[key]
-	if w.blocked == nil {
-		w.blocked = &fifo{}
-		r[key] = w
+// block adds t to those that are blocked.
+func (r registry) block(t *task) {
+	key := t.message.Key
+	if r.blocked[key] == nil {
+		r.blocked[key] = &fifo{}
 	}
-	return w.blocked
+	r.blocked[key].push(&t.wait)
+}
+
+// unblock takes t out of those that are blocked.
+func (r registry) unblock(t *task) {
+	key := t.message.Key
+	blocked := r.blocked[key]
+	blocked.remove(&t.wait)
+	if blocked.n == 0 {
+		delete(r.blocked, key)
+	}
 }
 
 // turn says when the first blocked one was blocked, as an order; 0 when none is.
 func (r registry) turn(key message.Key) int64 {
-	w := r[key]
-	if !w.waiting() {
+	blocked := r.blocked[key]
+	if blocked == nil {
 		return 0
 	}
-	return w.blocked.first.task.turn
+	return blocked.first.task.turn
 }
 
 // settle follows each end among equal tasks. When none is active any more it takes the
 // first blocked one out and returns it, for the caller to queue; when none is
 // left at all the key is forgotten.
 func (r registry) settle(key message.Key) *task {
-	w := r[key]
-	switch {
-	case w.active > 0:
-		return nil
-	case w.waiting():
-		t := w.blocked.first.task
-		w.blocked.remove(&t.wait)
-		w.active++
-		r[key] = w
-		return t
-	default:
-		delete(r, key)
+	if r.active[key] > 0 {
 		return nil
 	}
+	blocked := r.blocked[key]
+	if blocked == nil {
+		delete(r.active, key)
+		return nil
+	}
+	t := blocked.first.task
+	r.unblock(t)
+	r.activate(key)
+	return t
 }

@@ -20,7 +20,7 @@ func (d *Dispatcher) take(t *task, e *Ended) {
 	case Queued:
 		d.registry.deactivate(t.message.Key)
 	case Blocked:
-		d.registry.blocked(t.message.Key).remove(&t.wait)
+		d.registry.unblock(t)
 	case Delayed:
 		d.delays.remove(t)
 	}

@@ -66,18 +66,18 @@ func (d *Dispatcher) due(t *task) {
 
 // admit judges a task that has arrived, or whose delay is over.
 func (d *Dispatcher) admit(t *task) {
-	w := d.registry[t.message.Key]
-	v, known := judge(t.message.OnDuplicate(), w.active > 0, w.waiting())
+	key := t.message.Key
+	v, known := judge(t.message.OnDuplicate(), d.registry.active[key] > 0, d.registry.blocked[key] != nil)
 	if !known {
 		d.log.Warn("unknown on_duplicate counts as parallel",
 			"uuid", t.message.UUID(), "task", t.message.Task, "on_duplicate", string(t.message.OnDuplicate()))
 	}
 	switch v {
 	case pass:
-		d.registry.activate(t.message.Key)
+		d.registry.activate(key)
 		d.move(t, Queued)
 	case block:
-		d.registry.blocked(t.message.Key).push(&t.wait)
+		d.registry.block(t)
 		d.blocked++
 		t.turn = d.blocked
 		d.move(t, Blocked)
