@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
@@ -57,10 +56,9 @@ func encoded(data map[string]any, key string) []byte {
 
 // list is the entries' whole messages, as they were sent.
 func list(entries []dispatch.Entry) Answer {
-	a := Answer{Reply: make(map[string]any, len(entries)), Order: make([]string, len(entries))}
+	listed := make(message.Object, len(entries), len(entries)+1)
 	for i, e := range entries {
-		a.Order[i] = e.Key()
-		a.Reply[a.Order[i]] = json.RawMessage(e.Message.Body)
+		listed[i] = message.Member{Name: e.Key(), Value: e.Message}
 	}
-	return a
+	return Answer{Listed: listed}
 }

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"dispatcherd/daemon/message"
@@ -53,7 +54,7 @@ type Entry struct {
 // or delayed-<index>.
 func (e Entry) Key() string {
 	if e.State == Running {
-		return fmt.Sprintf("worker-%d", e.Worker)
+		return "worker-" + strconv.Itoa(e.Worker)
 	}
-	return fmt.Sprintf("%s-%d", e.State, e.Index)
+	return e.State.String() + "-" + strconv.Itoa(e.Index)
 }

@@ -7,14 +7,21 @@ import (
 	"dispatcherd/daemon/message"
 )
 
-// find returns the tasks that match and their entries.
+// find returns the tasks that match and their entries. matches is nil for all.
 func (d *Dispatcher) find(matches func(*message.Message) bool) ([]*task, []Entry) {
 	var tasks []*task
 	var entries []Entry
+	if matches == nil {
+		all := 0
+		for state := Running; state < ended; state++ {
+			all += d.lists[state].n
+		}
+		tasks, entries = make([]*task, 0, all), make([]Entry, 0, all)
+	}
 	for state := Running; state < ended; state++ {
 		begin := len(entries)
 		for i, t := range d.lists[state].all() {
-			if matches(t.message) {
+			if matches == nil || matches(t.message) {
 				tasks = append(tasks, t)
 				entries = append(entries, Entry{State: state, Index: i, Worker: int(t.worker), Since: t.since.time(), Message: t.message})
 			}
