@@ -37,6 +37,9 @@ func (d *Dispatcher) find(matches func(*message.Message) bool) ([]*task, []Entry
 // they held back is let go, in the order in which it was blocked.
 func (d *Dispatcher) cancel(matches func(*message.Message) bool) []Entry {
 	tasks, entries := d.find(matches)
+	if slices.ContainsFunc(tasks, func(t *task) bool { return t.ahead }) {
+		d.takeBack(d.runner.TakeBack())
+	}
 	var left []message.Key
 	hit := [ended]int{}
 	for _, t := range tasks {
@@ -45,10 +48,14 @@ func (d *Dispatcher) cancel(matches func(*message.Message) bool) []Entry {
 			d.runner.Cancel(t.seq)
 			continue
 		}
+		if t.ahead { // it has just begun, or is on its way back
+			t.rare().doomed = true
+			continue
+		}
 		if t.state != Delayed {
 			left = append(left, t.message.Key)
 		}
-		d.end(t, &Ended{Outcome: Cancelled, Detail: "cancelled before it ran"})
+		d.endWaiting(t)
 	}
 	slices.SortFunc(left, func(a, b message.Key) int { return cmp.Compare(d.registry.turn(a), d.registry.turn(b)) })
 	for _, key := range left {

@@ -23,9 +23,9 @@ type task struct {
 	worker int32         // -1 unless it runs
 	state  State
 
-	gated   bool // its gate is known
-	timed   bool // a worker has had it
-	adopted bool // an earlier daemon gave it to its worker
+	gated bool // its gate is known
+	timed bool // a worker has had it
+	ahead bool // it was handed ahead: it is queued, not in line, and in running
 }
 
 // special is what few tasks have.
@@ -34,16 +34,32 @@ type special struct {
 	request   func()       // of a control request: carries it out; nil for a task
 	due       time.Time    // of a delayed task
 	delayedAt int          // index in the heap of delayed tasks; -1 when not in it
+	adopted   bool         // an earlier daemon gave it to its worker
+	doomed    bool         // it was handed ahead, and is to be cancelled as soon as it is known where it is
 }
 
 func newTask(m *message.Message, watch chan<- Ended) *task {
 	t := &task{message: m, since: momentOf(time.Now()), worker: -1}
 	t.place.task, t.wait.task = t, t
 	if watch != nil || m.Delay() > 0 {
-		t.special = &special{watch: watch, delayedAt: -1}
+		t.rare().watch = watch
 	}
 	return t
 }
+
+// rare is the special, to be changed.
+func (t *task) rare() *special {
+	if t.special == nil {
+		t.special = &special{delayedAt: -1}
+	}
+	return t.special
+}
+
+// adopted says that an earlier daemon gave the task to its worker.
+func (t *task) adopted() bool { return t.special != nil && t.special.adopted }
+
+// doomed says that the task was handed ahead, and is to be cancelled as soon as it is known where it is.
+func (t *task) doomed() bool { return t.special != nil && t.special.doomed }
 
 // request is what a control request does when its time has come; nil for a task.
 func (t *task) request() func() {
