@@ -35,6 +35,7 @@ type special struct {
 	due       time.Time    // of a delayed task
 	delayedAt int          // index in the heap of delayed tasks; -1 when not in it
 	adopted   bool         // an earlier daemon gave it to its worker
+	rejected  bool         // there was no room for it
 	doomed    bool         // it was handed ahead, and is to be cancelled as soon as it is known where it is
 }
 
@@ -57,6 +58,18 @@ func (t *task) rare() *special {
 
 // adopted says that an earlier daemon gave the task to its worker.
 func (t *task) adopted() bool { return t.special != nil && t.special.adopted }
+
+// held says whether the task counts in the room: from its submission until a worker has it, or its end.
+func (t *task) held() bool {
+	switch t.state {
+	case arriving:
+		return t.special == nil || !t.special.adopted && !t.special.rejected
+	case Running, ended:
+		return false
+	default:
+		return true
+	}
+}
 
 // doomed says that the task was handed ahead, and is to be cancelled as soon as it is known where it is.
 func (t *task) doomed() bool { return t.special != nil && t.special.doomed }
