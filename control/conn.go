@@ -132,12 +132,15 @@ func (c *conn) reject(ctx context.Context, reason string) bool {
 	return false
 }
 
-// reply writes a whole reply at once.
+// reply writes a whole reply.
 func (c *conn) reply(ctx context.Context, text []byte) error {
-	// A line break can only stand between the tokens of a JSON text, where a space means the same.
-	chunks, err := message.Split(bytes.ReplaceAll(text, []byte("\n"), []byte(" ")), replyChunk)
+	if bytes.IndexByte(text, '\n') >= 0 {
+		// It can only stand between the tokens of a JSON text, where a space means the same.
+		text = bytes.ReplaceAll(text, []byte("\n"), []byte(" "))
+	}
+	pieces, err := message.Cut(text, replyChunk)
 	if err == nil {
-		err = c.write(ctx, append(bytes.Join(chunks, []byte("\n")), '\n'))
+		err = c.write(ctx, pieces)
 	}
 	if err != nil {
 		c.server.unsent.Add(1)
@@ -147,7 +150,11 @@ func (c *conn) reply(ctx context.Context, text []byte) error {
 	return nil
 }
 
-func (c *conn) write(ctx context.Context, lines []byte) error {
+// writeBytes is how much of a long reply is written at once, which is made while the client reads what was before.
+const writeBytes = 64 << 10
+
+// write writes the lines of one reply.
+func (c *conn) write(ctx context.Context, pieces message.Pieces) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -158,9 +165,17 @@ func (c *conn) write(ctx context.Context, lines []byte) error {
 		deadline = earlier
 	}
 	c.nc.SetWriteDeadline(deadline)
-	if _, err := c.nc.Write(lines); err != nil {
-		c.cancel() // half a line may be out: nothing can follow it
-		return err
+	var lines []byte
+	for i := range pieces.Len() {
+		lines = append(pieces.Append(lines, i), '\n')
+		if len(lines) < writeBytes && i+1 < pieces.Len() {
+			continue
+		}
+		if _, err := c.nc.Write(lines); err != nil {
+			c.cancel() // half a line may be out: nothing can follow it
+			return err
+		}
+		lines = lines[:0]
 	}
 	return nil
 }

@@ -121,7 +121,7 @@ func (h *heir) resume(ctx context.Context, worker int, note supervisor.Note) (*w
 	if err != nil {
 		return nil, err
 	}
-	return &workers.Task{Seq: seq, UUID: m.UUID, Name: m.Task, Timeout: m.Timeout}, nil
+	return &workers.Task{Seq: seq, UUID: m.UUID(), Name: m.Task, Timeout: m.Timeout}, nil
 }
 
 // parseNote makes a message of a note.

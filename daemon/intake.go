@@ -115,7 +115,7 @@ func (in *intake) task(ctx context.Context, i Incoming, m *message.Message) erro
 		return err
 	}
 	if in.log.Enabled(ctx, slog.LevelDebug) { // it looks the user up
-		in.log.Debug("task is submitted", append(i.from(), "uuid", m.UUID)...)
+		in.log.Debug("task is submitted", append(i.from(), "uuid", m.UUID())...)
 	}
 	return nil
 }
@@ -156,14 +156,15 @@ func (in *intake) prepare(m *message.Message, channel string) error {
 	if in.stopping.Load() {
 		return errStopping
 	}
-	terms, err := in.policy.Terms(m.Task, m.Timeout, m.Limits)
+	terms, err := in.policy.Terms(m.Task, m.Timeout, m.Limits())
 	if err != nil {
 		return termsError{err}
 	}
-	m.Timeout, m.Restraint = terms.Timeout, terms.Limits
+	m.Timeout = terms.Timeout
+	m.Restrain(terms.Limits)
 	in.label(m, channel, in.received.Add(1)-1)
 	if m.Bare {
-		in.log.Debug("message is not JSON and is taken for the name of a task", "channel", channel, "uuid", m.UUID)
+		in.log.Debug("message is not JSON and is taken for the name of a task", "channel", channel, "uuid", m.UUID())
 	}
 	return nil
 }
@@ -172,7 +173,7 @@ func (in *intake) prepare(m *message.Message, channel string) error {
 // has none.
 func (in *intake) label(m *message.Message, channel string, n uint64) {
 	uuid := ""
-	if !m.HasUUID {
+	if !m.HasUUID() {
 		uuid = fmt.Sprintf("internal-%d", n)
 	}
 	m.SetLabels(uuid, channel)
@@ -192,7 +193,7 @@ func (in *intake) take(ctx context.Context, by control.Caller, m *message.Messag
 		}
 		return in.submit(m, watch)
 	}
-	m.ReplyTo = ""
+	m.Unanswered()
 	return in.request(ctx, Incoming{Caller: by}, m)
 }
 

@@ -144,11 +144,11 @@ func TestTaskThatAsksForMoreThanItMayIsRefusedWithTheReason(t *testing.T) {
 	if err != nil || len(entries) != 2 {
 		t.Fatalf("%d tasks are taken, %v, want the other two", len(entries), err)
 	}
-	if m := entries[0].Message; m.Timeout != time.Minute || m.Restraint != `{"memory_max":"512M"}` {
-		t.Errorf("the first has %v and %q, want the configuration's timeout and its own limits", m.Timeout, m.Restraint)
+	if m := entries[0].Message; m.Timeout != time.Minute || m.Restraint() != `{"memory_max":"512M"}` {
+		t.Errorf("the first has %v and %q, want the configuration's timeout and its own limits", m.Timeout, m.Restraint())
 	}
-	if m := entries[1].Message; m.Timeout != 0 || m.Restraint != "" {
-		t.Errorf("the second has %v and %q, want what every task has", m.Timeout, m.Restraint)
+	if m := entries[1].Message; m.Timeout != 0 || m.Restraint() != "" {
+		t.Errorf("the second has %v and %q, want what every task has", m.Timeout, m.Restraint())
 	}
 }
 

@@ -16,15 +16,15 @@ import (
 // request takes a control request in, and carries it out now or when its delay is over.
 func (in *intake) request(ctx context.Context, i Incoming, m *message.Message) error {
 	n := in.received.Add(1) - 1
-	if err := i.caller().Command(m.Control); err != nil {
+	if err := i.caller().Command(m.Control()); err != nil {
 		in.refuse(ctx, i, m, err)
 		return nil
 	}
-	if m.Delay > 0 {
+	if m.Delay() > 0 {
 		return in.delay(ctx, i, m, n)
 	}
 	answer := in.answer(ctx, i, m)
-	if m.ReplyTo == "" {
+	if m.ReplyTo() == "" {
 		return nil
 	}
 	in.reply(ctx, i, m, answer)
@@ -51,9 +51,9 @@ func (in *intake) awaitEnd(ctx context.Context, i Incoming, m *message.Message, 
 func (in *intake) refuse(ctx context.Context, i Incoming, m *message.Message, why error) {
 	in.controls.Add(1)
 	in.rejected.Add(1)
-	err := fmt.Errorf("control request %q is refused: %w", m.Control, why)
-	in.log.Warn("control request is refused", append(i.from(), "command", m.Control, "err", err)...)
-	if m.ReplyTo != "" {
+	err := fmt.Errorf("control request %q is refused: %w", m.Control(), why)
+	in.log.Warn("control request is refused", append(i.from(), "command", m.Control(), "err", err)...)
+	if m.ReplyTo() != "" {
 		in.reply(ctx, i, m, commands.Failed(err))
 	}
 }
@@ -65,8 +65,8 @@ func (in *intake) refuseTask(ctx context.Context, i Incoming, m *message.Message
 	in.rejected.Add(1)
 	err := fmt.Errorf("task is refused: %w", why)
 	attrs := append(i.from(), "err", err)
-	if m.HasUUID {
-		attrs = append(attrs, "uuid", m.UUID)
+	if m.HasUUID() {
+		attrs = append(attrs, "uuid", m.UUID())
 	}
 	in.log.Warn("task is refused", attrs...)
 	if i.Reply != nil {
@@ -82,13 +82,13 @@ func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n u
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlBound)
 			defer cancel()
 			in.answer(ctx, i, m)
-			if m.ReplyTo != "" {
-				in.log.Warn("reply to a delayed control request is dropped", "command", m.Control, "channel", i.Channel, "uuid", m.UUID)
+			if m.ReplyTo() != "" {
+				in.log.Warn("reply to a delayed control request is dropped", "command", m.Control(), "channel", i.Channel, "uuid", m.UUID())
 			}
 		})
 	})
 	if errors.Is(err, dispatch.ErrFull) {
-		if m.ReplyTo != "" {
+		if m.ReplyTo() != "" {
 			in.reply(ctx, i, m, commands.Failed(err))
 		}
 		return nil // its end is counted
@@ -98,10 +98,10 @@ func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n u
 
 // answer carries out a request. Why one failed is logged if its sender will not hear it.
 func (in *intake) answer(ctx context.Context, i Incoming, m *message.Message) commands.Answer {
-	call := commands.Call{Data: m.ControlData, Wait: m.Wait, Caller: i.caller()}
-	answer := in.carryOut(ctx, m.Control, call, i.from)
-	if text, failed := answer.Reply["error"]; failed && (m.ReplyTo == "" || m.Delay > 0) {
-		in.log.Warn("control request whose reply nobody gets was not carried out", "command", m.Control, "channel", i.Channel, "err", text)
+	call := commands.Call{Data: m.ControlData(), Wait: m.Wait(), Caller: i.caller()}
+	answer := in.carryOut(ctx, m.Control(), call, i.from)
+	if text, failed := answer.Reply["error"]; failed && (m.ReplyTo() == "" || m.Delay() > 0) {
+		in.log.Warn("control request whose reply nobody gets was not carried out", "command", m.Control(), "channel", i.Channel, "err", text)
 	}
 	return answer
 }
@@ -143,7 +143,7 @@ func named(uuids []string) string {
 
 func (in *intake) reply(ctx context.Context, i Incoming, m *message.Message, answer commands.Answer) {
 	object := append(answer.Object(), message.Member{Name: "node_id", Value: in.nodeID})
-	if err := i.Reply(ctx, m.ReplyTo, message.Encode(object)); err != nil {
-		in.log.Warn("reply could not be sent", "command", m.Control, "channel", i.Channel, "err", err)
+	if err := i.Reply(ctx, m.ReplyTo(), message.Encode(object)); err != nil {
+		in.log.Warn("reply could not be sent", "command", m.Control(), "channel", i.Channel, "err", err)
 	}
 }

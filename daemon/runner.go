@@ -57,7 +57,7 @@ func seqs(tasks []*workers.Task) []uint64 {
 // task is the message as the pool knows it. One that nobody has taken is asked for again and again.
 func (r *runner) task(seq uint64, m *message.Message) *workers.Task {
 	if r.next == nil || r.next.Seq != seq {
-		r.next = &workers.Task{Seq: seq, UUID: m.UUID, Name: m.Task, Body: m.Body, Timeout: m.Timeout, Limits: m.Restraint}
+		r.next = &workers.Task{Seq: seq, UUID: m.UUID(), Name: m.Task, Body: m.Body, Timeout: m.Timeout, Limits: m.Restraint()}
 	}
 	return r.next
 }

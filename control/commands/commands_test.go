@@ -329,7 +329,7 @@ func TestNobodyWaitsForTheEndOfANestedControlRequest(t *testing.T) {
 	if got := string(message.Encode(answer.Object())); got != `{"ack": `+nested+`}` {
 		t.Errorf("run answered %s", got)
 	}
-	if answer.Ended != nil || f.watch != nil || f.submitted == nil || f.submitted.Control != "cancel" {
+	if answer.Ended != nil || f.watch != nil || f.submitted == nil || f.submitted.Control() != "cancel" {
 		t.Errorf("an end is waited for, or %+v was submitted", f.submitted)
 	}
 }

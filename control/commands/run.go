@@ -36,7 +36,7 @@ func run(t *Table, ctx context.Context, c Call) (Answer, error) {
 	if err := t.service.Submit(ctx, c.Caller, m, watch); err != nil {
 		return Answer{}, fmt.Errorf("task is not accepted: %w", err)
 	}
-	return Answer{Reply: map[string]any{"ack": json.RawMessage(text)}, UUIDs: []string{m.UUID}, Ended: watch}, nil
+	return Answer{Reply: map[string]any{"ack": json.RawMessage(text)}, UUIDs: []string{m.UUID()}, Ended: watch}, nil
 }
 
 // Ended is the reply that follows once a task has ended that was waited for.

@@ -2,7 +2,6 @@ package commands
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 
 	"dispatcherd/daemon/dispatch"
@@ -35,7 +34,7 @@ func cancel(t *Table, ctx context.Context, c Call) (Answer, error) {
 	entries, err := t.tasks.Cancel(ctx, f)
 	answer := list(entries)
 	for _, e := range entries {
-		answer.UUIDs = append(answer.UUIDs, e.Message.UUID)
+		answer.UUIDs = append(answer.UUIDs, e.Message.UUID())
 	}
 	return answer, err
 }
@@ -62,10 +61,9 @@ func encoded(data map[string]any, key string) []byte {
 
 // list is the entries' whole messages, as they were sent.
 func list(entries []dispatch.Entry) Answer {
-	a := Answer{Reply: make(map[string]any, len(entries)), Order: make([]string, len(entries))}
+	listed := make(message.Object, len(entries), len(entries)+1)
 	for i, e := range entries {
-		a.Order[i] = e.Key()
-		a.Reply[a.Order[i]] = json.RawMessage(e.Message.Body)
+		listed[i] = message.Member{Name: e.Key(), Value: e.Message}
 	}
-	return a
+	return Answer{Listed: listed}
 }

@@ -75,8 +75,8 @@ type Call struct {
 // Answer is the reply to a request.
 type Answer struct {
 	Reply map[string]any
-	// Order is that of the keys of Reply; nil where it means nothing.
-	Order []string
+	// Listed is the reply instead of Reply where there may be very much of it; nil otherwise.
+	Listed message.Object
 	// BadData says that control_data was not what the command takes; Reply says why.
 	BadData bool
 	// UUIDs are those of the tasks that the command has done something to.
@@ -88,10 +88,10 @@ type Answer struct {
 
 // Object is the reply in its order.
 func (a Answer) Object() message.Object {
-	order := a.Order
-	if order == nil {
-		order = slices.Sorted(maps.Keys(a.Reply))
+	if a.Listed != nil {
+		return a.Listed
 	}
+	order := slices.Sorted(maps.Keys(a.Reply))
 	object := make(message.Object, len(order), len(order)+1)
 	for i, key := range order {
 		object[i] = message.Member{Name: key, Value: a.Reply[key]}

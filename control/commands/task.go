@@ -41,7 +41,7 @@ func showTask(t *Table, ctx context.Context, c Call) (Answer, error) {
 // standing is where a task stands that has not ended.
 func standing(e dispatch.Entry, now time.Time) map[string]any {
 	return map[string]any{
-		"uuid": e.Message.UUID, "task": e.Message.Task, "state": e.State.String(), "worker": e.Worker,
+		"uuid": e.Message.UUID(), "task": e.Message.Task, "state": e.State.String(), "worker": e.Worker,
 		"state_seconds": now.Sub(e.Since).Seconds(),
 	}
 }

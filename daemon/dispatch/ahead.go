@@ -14,7 +14,7 @@ func (d *Dispatcher) handAhead() {
 // beganAhead notes that a worker has begun by itself what it was handed ahead.
 func (d *Dispatcher) beganAhead(t *task, worker int) {
 	d.began(t, worker)
-	if t.doomed {
+	if t.doomed() {
 		d.runner.Cancel(t.seq)
 	}
 }
@@ -24,9 +24,9 @@ func (d *Dispatcher) beganAhead(t *task, worker int) {
 func (d *Dispatcher) retract(t *task) {
 	t.ahead = false
 	d.line.restore(t)
-	if t.doomed {
+	if t.doomed() {
 		d.endWaiting(t)
-		d.settle(t.twins)
+		d.settle(t.message.Key)
 	}
 }
 

@@ -13,45 +13,45 @@ type delays []*task
 func (h delays) Len() int { return len(h) }
 
 func (h delays) Less(i, j int) bool {
-	return cmp.Or(h[i].due.Compare(h[j].due), cmp.Compare(h[i].seq, h[j].seq)) < 0
+	return cmp.Or(h[i].special.due.Compare(h[j].special.due), cmp.Compare(h[i].seq, h[j].seq)) < 0
 }
 
 func (h delays) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].delayedAt, h[j].delayedAt = i, j
+	h[i].special.delayedAt, h[j].special.delayedAt = i, j
 }
 
 func (h *delays) Push(x any) {
 	t := x.(*task)
-	t.delayedAt = len(*h)
+	t.special.delayedAt = len(*h)
 	*h = append(*h, t)
 }
 
 func (h *delays) Pop() any {
 	last := len(*h) - 1
 	t := (*h)[last]
-	t.delayedAt = -1
+	t.special.delayedAt = -1
 	(*h)[last] = nil
 	*h = (*h)[:last]
 	return t
 }
 
-// add puts t in, to fire when t.message.Delay has passed since it was accepted.
+// add puts t in, to fire when t.message.Delay() has passed since it was accepted.
 func (h *delays) add(t *task) {
-	t.due = t.since.Add(t.message.Delay)
+	t.special.due = t.since.time().Add(t.message.Delay())
 	heap.Push(h, t)
 }
 
 // remove takes t out, if it is in.
 func (h *delays) remove(t *task) {
-	if t.delayedAt >= 0 {
-		heap.Remove(h, t.delayedAt)
+	if t.special.delayedAt >= 0 {
+		heap.Remove(h, t.special.delayedAt)
 	}
 }
 
 // pop takes out the first task whose time has come by now; nil when there is none.
 func (h *delays) pop(now time.Time) *task {
-	if len(*h) == 0 || (*h)[0].due.After(now) {
+	if len(*h) == 0 || (*h)[0].special.due.After(now) {
 		return nil
 	}
 	return heap.Pop(h).(*task)
@@ -62,5 +62,5 @@ func (h delays) next() time.Time {
 	if len(h) == 0 {
 		return time.Time{}
 	}
-	return h[0].due
+	return h[0].special.due
 }

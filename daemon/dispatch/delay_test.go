@@ -2,14 +2,13 @@ package dispatch
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
-
-	"dispatcherd/daemon/message"
 )
 
 func TestDelayedTaskRunsWhenItsTimeHasCome(t *testing.T) {
@@ -43,7 +42,7 @@ func TestDelayedRequestIsCarriedOutWhenItsTimeHasCome(t *testing.T) {
 		var carriedOut []string
 		for _, text := range []string{`{"uuid": "a", "control": "alive", "delay": 2}`, `{"uuid": "b", "control": "alive", "delay": 3}`} {
 			m := parse(t, text)
-			if err := r.Delay(m, func() { carriedOut = append(carriedOut, m.UUID) }); err != nil {
+			if err := r.Delay(m, func() { carriedOut = append(carriedOut, m.UUID()) }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -138,8 +137,9 @@ func TestDelaysComeOutInOrderWhateverIsRemoved(t *testing.T) {
 		var h delays
 		var model []*task
 		begin := time.Unix(0, 0)
-		for i, d := range rapid.SliceOf(rapid.IntRange(0, 9)).Draw(t, "delays") {
-			x := &task{seq: uint64(i), since: begin, message: &message.Message{Delay: time.Duration(d)}}
+		for i, d := range rapid.SliceOf(rapid.IntRange(1, 9)).Draw(t, "delays") {
+			x := newTask(parse(t, fmt.Sprintf(`{"delay": %de-9}`, d)), nil)
+			x.seq, x.since = uint64(i), momentOf(begin)
 			h.add(x)
 			model = append(model, x)
 		}
@@ -149,15 +149,15 @@ func TestDelaysComeOutInOrderWhateverIsRemoved(t *testing.T) {
 			h.remove(model[i]) // it is out already
 			model = slices.Delete(model, i, i+1)
 		}
-		slices.SortStableFunc(model, func(a, b *task) int { return a.due.Compare(b.due) })
+		slices.SortStableFunc(model, func(a, b *task) int { return a.special.due.Compare(b.special.due) })
 		for i, want := range model {
-			if got := h.next(); !got.Equal(want.due) {
-				t.Fatalf("next() = %v, want %v", got, want.due)
+			if got := h.next(); !got.Equal(want.special.due) {
+				t.Fatalf("next() = %v, want %v", got, want.special.due)
 			}
-			if want.due.After(begin) && h.pop(want.due.Add(-1)) != nil {
+			if want.special.due.After(begin) && h.pop(want.special.due.Add(-1)) != nil {
 				t.Fatalf("pop() gave a task before its time")
 			}
-			if got := h.pop(want.due); got != want {
+			if got := h.pop(want.special.due); got != want {
 				t.Fatalf("pop() number %d = %+v, want %+v", i, got, want)
 			}
 		}

@@ -62,7 +62,7 @@ type Dispatcher struct {
 	registry registry
 	delays   delays
 	alarm    *alarm
-	blocked  uint64 // how many tasks were ever blocked
+	blocked  int64 // how many tasks were ever blocked
 	counts   map[Outcome]uint64
 	timings  timings
 	stopping bool
@@ -83,7 +83,7 @@ func New(r Runner, log *slog.Logger) *Dispatcher {
 		turns:    make(chan struct{}, 1),
 		over:     make(chan struct{}),
 		running:  map[uint64]*task{},
-		registry: registry{},
+		registry: newRegistry(),
 		counts:   map[Outcome]uint64{},
 		timings:  timings{byName: map[string]*Timing{}},
 	}
@@ -156,12 +156,12 @@ func (d *Dispatcher) submit(t *task) error {
 	return nil
 }
 
-// Delay holds a control request that has a delay among the delayed tasks, where it is
+// Delay holds a control request, which has a delay, among the delayed tasks, where it is
 // listed and can be cancelled as they are. carryOut is called when its time has come, by
 // the loop, and must not block. The errors are those of Submit.
 func (d *Dispatcher) Delay(m *message.Message, carryOut func()) error {
 	t := newTask(m, nil)
-	t.request = carryOut
+	t.rare().request = carryOut
 	return d.admitted(t)
 }
 
@@ -230,14 +230,14 @@ func (d *Dispatcher) Adopt(ctx context.Context, m *message.Message, worker int, 
 		d.seq++
 		seq = d.seq
 		t := newTask(m, nil)
-		t.seq, t.worker, t.adopted = seq, worker, true
-		t.twins = d.registry.of(m.Key)
-		t.twins.active++
+		t.seq, t.worker = seq, int32(worker)
+		t.rare().adopted = true
+		d.registry.activate(m.Key)
 		d.running[seq] = t
-		t.timing = d.timings.of(m.Task) // how long it waited is not known
+		t.timed = true // how long it waited is not known
 		d.move(t, Running)
-		t.since = began
-		d.log.Info("a task of an earlier daemon is running", "worker", worker, "uuid", m.UUID, "task", m.Task)
+		t.since = momentOf(began)
+		d.log.Info("a task of an earlier daemon is running", "worker", worker, "uuid", m.UUID(), "task", m.Task)
 	})
 	return seq, err
 }

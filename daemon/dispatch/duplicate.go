@@ -50,49 +50,65 @@ func judge(mode message.OnDuplicate, active, blocked bool) (v verdict, known boo
 	return pass, true
 }
 
-// twins are the tasks with one key that are active or blocked.
-type twins struct {
-	key     message.Key
-	active  int  // queued or running
-	blocked fifo // of task.twin
+// registry knows the tasks that are active or blocked by their keys, each in constant time. Most keys
+// are those of one task that is queued: they take no more than the number of it.
+type registry struct {
+	active  map[message.Key]int32 // how many are queued or running
+	blocked map[message.Key]*fifo // of task.wait; never empty
 }
 
-// turn says when the first blocked of them was blocked, as an order; 0 when none is.
-func (w *twins) turn() uint64 {
-	if w.blocked.first == nil {
+func newRegistry() registry {
+	return registry{active: map[message.Key]int32{}, blocked: map[message.Key]*fifo{}}
+}
+
+// activate counts one more that is active.
+func (r registry) activate(key message.Key) { r.active[key]++ }
+
+// deactivate counts one less. It must be followed by settle.
+func (r registry) deactivate(key message.Key) { r.active[key]-- }
+
+// block adds t to those that are blocked.
+func (r registry) block(t *task) {
+	key := t.message.Key
+	if r.blocked[key] == nil {
+		r.blocked[key] = &fifo{}
+	}
+	r.blocked[key].push(&t.wait)
+}
+
+// unblock takes t out of those that are blocked.
+func (r registry) unblock(t *task) {
+	key := t.message.Key
+	blocked := r.blocked[key]
+	blocked.remove(&t.wait)
+	if blocked.n == 0 {
+		delete(r.blocked, key)
+	}
+}
+
+// turn says when the first blocked one was blocked, as an order; 0 when none is.
+func (r registry) turn(key message.Key) int64 {
+	blocked := r.blocked[key]
+	if blocked == nil {
 		return 0
 	}
-	return w.blocked.first.task.blockedAt
+	return blocked.first.task.turn
 }
 
-// registry finds the twins of a task in constant time.
-type registry map[message.Key]*twins
-
-// of returns the twins for key, which may be none yet. They must be settled
-// if nothing is added to them.
-func (r registry) of(key message.Key) *twins {
-	w := r[key]
-	if w == nil {
-		w = &twins{key: key}
-		r[key] = w
-	}
-	return w
-}
-
-// settle follows each end among w. When none is active any more it takes the
+// settle follows each end among equal tasks. When none is active any more it takes the
 // first blocked one out and returns it, for the caller to queue; when none is
-// left at all w is forgotten.
-func (r registry) settle(w *twins) *task {
-	switch {
-	case w.active > 0:
-		return nil
-	case w.blocked.n > 0:
-		t := w.blocked.first.task
-		w.blocked.remove(&t.twin)
-		w.active++
-		return t
-	default:
-		delete(r, w.key)
+// left at all the key is forgotten.
+func (r registry) settle(key message.Key) *task {
+	if r.active[key] > 0 {
 		return nil
 	}
+	blocked := r.blocked[key]
+	if blocked == nil {
+		delete(r.active, key)
+		return nil
+	}
+	t := blocked.first.task
+	r.unblock(t)
+	r.activate(key)
+	return t
 }

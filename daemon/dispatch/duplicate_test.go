@@ -217,8 +217,8 @@ func TestReleaseTouchesOnlyTheTaskReleased(t *testing.T) {
 	}
 	d.Finished(Ended{Seq: runner.leave("same"), Outcome: Succeeded})
 	d.turn(nil)
-	if len(d.registry) != 0 || len(d.running) != 0 {
-		t.Errorf("%d keys and %d running tasks are remembered after the last end", len(d.registry), len(d.running))
+	if len(d.registry.active) != 0 || len(d.running) != 0 {
+		t.Errorf("%d keys and %d running tasks are remembered after the last end", len(d.registry.active), len(d.running))
 	}
 }
 
@@ -235,7 +235,7 @@ func TestEqualsAreForgottenWithTheLastOfThem(t *testing.T) {
 		r.finish("b")
 		synctest.Wait()
 		keys := -1
-		if err := r.ask(r.Context(), func() { keys = len(r.registry) }); err != nil {
+		if err := r.ask(r.Context(), func() { keys = len(r.registry.active) }); err != nil {
 			r.Fatal(err)
 		}
 		if keys != 0 {

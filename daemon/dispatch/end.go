@@ -16,36 +16,37 @@ func (d *Dispatcher) take(t *task, e *Ended) {
 	switch t.state {
 	case Running:
 		delete(d.running, t.seq)
-		t.twins.active--
+		d.registry.deactivate(t.message.Key)
 	case Queued:
 		if t.ahead {
 			delete(d.running, t.seq)
 		}
-		t.twins.active--
+		d.registry.deactivate(t.message.Key)
 	case Blocked:
-		t.twins.blocked.remove(&t.twin)
+		d.registry.unblock(t)
 	case Delayed:
 		d.delays.remove(t)
 	}
 	d.counts[e.Outcome]++
 	d.move(t, ended)
-	if t.request == nil {
+	if t.request() == nil {
 		d.timings.ended(t, e)
 	}
-	e.Seq, e.UUID, e.Task, e.Worker = t.seq, t.message.UUID, t.message.Task, t.worker
+	e.Seq, e.UUID, e.Task, e.Worker = t.seq, t.message.UUID(), t.message.Task, int(t.worker)
 	e.At, e.QueueTime = d.now, t.waited
 }
 
 // report has the end of t recorded, and then tells whoever waits for it.
 func (d *Dispatcher) report(t *task, e *Ended) {
-	if d.recorder != nil && t.request == nil {
+	if d.recorder != nil && t.request() == nil {
 		d.recorder.Record(e)
 	}
-	if t.watch == nil {
+	watch := t.watch()
+	if watch == nil {
 		return
 	}
 	select {
-	case t.watch <- *e:
+	case watch <- *e:
 	default:
 		d.log.Error("nobody takes the end of a watched task; this is a bug", "uuid", e.UUID, "task", e.Task)
 	}
@@ -62,7 +63,7 @@ func (d *Dispatcher) leave() {
 	count := d.lists[Running].n
 	for t := d.lists[Running].first; t != nil; t = d.lists[Running].first {
 		if len(uuids) < namedAtEnd {
-			uuids = append(uuids, t.task.message.UUID)
+			uuids = append(uuids, t.task.message.UUID())
 		}
 		delete(d.running, t.task.seq)
 		d.move(t.task, ended)
@@ -94,7 +95,7 @@ func (d *Dispatcher) abandon() {
 		for list.first != nil {
 			t := list.first.task
 			if named < namedAtEnd {
-				uuids = append(uuids, t.message.UUID)
+				uuids = append(uuids, t.message.UUID())
 				named++
 			}
 			e := &Ended{Outcome: Abandoned, Detail: "the dispatcher ended while the task was " + state.String()}

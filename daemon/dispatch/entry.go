@@ -2,13 +2,14 @@ package dispatch
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"dispatcherd/daemon/message"
 )
 
 // State is where an accepted task stands.
-type State int
+type State int8
 
 // The states a task can be seen in, in the order in which they are listed.
 const (
@@ -53,7 +54,7 @@ type Entry struct {
 // or delayed-<index>.
 func (e Entry) Key() string {
 	if e.State == Running {
-		return fmt.Sprintf("worker-%d", e.Worker)
+		return "worker-" + strconv.Itoa(e.Worker)
 	}
-	return fmt.Sprintf("%s-%d", e.State, e.Index)
+	return e.State.String() + "-" + strconv.Itoa(e.Index)
 }

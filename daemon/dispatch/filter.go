@@ -27,7 +27,7 @@ func (f Filter) SelectsAll() bool {
 	return true
 }
 
-// compile returns the test that the filter is.
+// compile returns the test that the filter is; nil when it selects every task.
 func (f Filter) compile() (func(*message.Message) bool, error) {
 	task, err1 := valueFilter("task", f.Task)
 	uuid, err2 := valueFilter("uuid", f.UUID)
@@ -36,23 +36,30 @@ func (f Filter) compile() (func(*message.Message) bool, error) {
 	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
 	}
+	if task == nil && uuid == nil && args == nil && kwargs == nil {
+		return nil, nil
+	}
 	return func(m *message.Message) bool {
-		return task(m.RawTask()) && uuid(m.RawUUID()) && args(m.Args) && kwargs(m.Kwargs)
+		return task.is(m.RawTask()) && uuid.is(m.RawUUID()) && args.is(m.Args()) && kwargs.is(m.Kwargs())
 	}, nil
 }
 
+// test is one of a value; nil for any value.
+type test func(value []byte) bool
+
+func (t test) is(value []byte) bool { return t == nil || t(value) }
+
 // valueFilter returns the test for equality with the JSON value want.
-func valueFilter(name string, want []byte) (func(value []byte) bool, error) {
-	all := func([]byte) bool { return true }
+func valueFilter(name string, want []byte) (test, error) {
 	if len(want) == 0 {
-		return all, nil
+		return nil, nil
 	}
 	decoded, err := message.Decode(want)
 	if err != nil {
 		return nil, fmt.Errorf("filter by %s: %w", name, err)
 	}
 	if !truthy(decoded) {
-		return all, nil
+		return nil, nil
 	}
 	key, plain := message.ValueKey(want), isPlain(want)
 	return func(value []byte) bool {

@@ -30,7 +30,7 @@ func (d *Dispatcher) SubmitPatiently(m *message.Message, stop <-chan struct{}) e
 	for {
 		ok, again := d.room.enter(costOf(m), true)
 		if ok {
-			return d.enter(t)
+			return d.submit(t)
 		}
 		if again == nil {
 			return d.reject(t)
@@ -52,18 +52,13 @@ func (d *Dispatcher) admitted(t *task) error {
 	if ok, _ := d.room.enter(costOf(t.message), false); !ok {
 		return d.reject(t)
 	}
-	return d.enter(t)
-}
-
-// enter hands over a task that there is room for.
-func (d *Dispatcher) enter(t *task) error {
-	t.held = costOf(t.message)
 	return d.submit(t)
 }
 
 // reject has a task recorded that there is no room for.
 func (d *Dispatcher) reject(t *task) error {
-	t.watch = nil // the error says it
+	t.rare().rejected = true
+	t.special.watch = nil // the error says it
 	if err := d.submit(t); err != nil {
 		return err
 	}
@@ -73,12 +68,10 @@ func (d *Dispatcher) reject(t *task) error {
 // count keeps the room's figures while t goes on to another state.
 func (d *Dispatcher) count(t *task, to State) {
 	switch {
-	case t.held > 0 && (to == Running || to == ended):
-		d.room.leave(t.held)
-		t.held = 0
-	case t.held == 0 && to == Queued: // it was returned
-		t.held = costOf(t.message)
-		d.room.back(t.held)
+	case t.held() && (to == Running || to == ended):
+		d.room.leave(costOf(t.message))
+	case t.state == Running && to == Queued: // it was returned
+		d.room.back(costOf(t.message))
 	}
 }
 

@@ -3,6 +3,8 @@ package dispatch
 import (
 	"slices"
 	"time"
+
+	"dispatcherd/daemon/message"
 )
 
 // turn does whatever there is to do now, and answers question unless nil.
@@ -47,11 +49,11 @@ func (d *Dispatcher) apply(events []event) {
 func (d *Dispatcher) accept(t *task) {
 	d.seq++
 	t.seq = d.seq
-	if t.held == 0 {
+	if !t.held() {
 		d.end(t, &Ended{Outcome: Rejected, Detail: ErrFull.Error()})
 		return
 	}
-	if t.message.Delay > 0 {
+	if t.message.Delay() > 0 {
 		d.delays.add(t)
 		d.move(t, Delayed)
 		return
@@ -61,32 +63,31 @@ func (d *Dispatcher) accept(t *task) {
 
 // due goes on with what was delayed.
 func (d *Dispatcher) due(t *task) {
-	if t.request == nil {
+	request := t.request()
+	if request == nil {
 		d.admit(t)
 		return
 	}
 	d.end(t, &Ended{Outcome: CarriedOut})
-	t.request()
+	request()
 }
 
 // admit judges a task that has arrived, or whose delay is over.
 func (d *Dispatcher) admit(t *task) {
-	w := d.registry.of(t.message.Key)
-	v, known := judge(t.message.OnDuplicate, w.active > 0, w.blocked.n > 0)
+	key := t.message.Key
+	v, known := judge(t.message.OnDuplicate(), d.registry.active[key] > 0, d.registry.blocked[key] != nil)
 	if !known {
 		d.log.Warn("unknown on_duplicate counts as parallel",
-			"uuid", t.message.UUID, "task", t.message.Task, "on_duplicate", string(t.message.OnDuplicate))
+			"uuid", t.message.UUID(), "task", t.message.Task, "on_duplicate", string(t.message.OnDuplicate()))
 	}
 	switch v {
 	case pass:
-		t.twins = w
-		w.active++
+		d.registry.activate(key)
 		d.move(t, Queued)
 	case block:
-		t.twins = w
-		w.blocked.push(&t.twin)
+		d.registry.block(t)
 		d.blocked++
-		t.blockedAt = d.blocked
+		t.turn = d.blocked
 		d.move(t, Blocked)
 	case discard:
 		d.end(t, &Ended{Outcome: Discarded, Detail: "an equal task is waiting or running"})
@@ -115,7 +116,7 @@ func (d *Dispatcher) handOut() {
 
 // began notes that a worker runs t.
 func (d *Dispatcher) began(t *task, worker int) {
-	t.worker = worker
+	t.worker = int32(worker)
 	d.timings.began(t, d.now)
 	d.move(t, Running)
 }
@@ -148,7 +149,7 @@ func (d *Dispatcher) lateAt() time.Time {
 // oldest is since when the next task has been queued; zero if there is none.
 func (d *Dispatcher) oldest() time.Time {
 	if t := d.line.next(); t != nil {
-		return t.since
+		return t.since.time()
 	}
 	return time.Time{}
 }
@@ -162,10 +163,10 @@ func (d *Dispatcher) finished(e *Ended) {
 			"seq", e.Seq, "worker", e.Worker, "outcome", e.Outcome, "err", e.Detail)
 		return
 	}
-	t.timing.Run.add(e.RunTime)
+	d.timings.of(t.message.Task).Run.add(e.RunTime)
 	worker, next := e.Worker, e.Next
 	d.end(t, e)
-	d.settle(t.twins)
+	d.settle(t.message.Key)
 	if t := d.running[next]; t != nil && t.ahead {
 		d.beganAhead(t, worker)
 	}
@@ -201,9 +202,9 @@ func (d *Dispatcher) takeBack(seqs []uint64) {
 	}
 }
 
-// settle lets the next blocked one of w go if none of them is active.
-func (d *Dispatcher) settle(w *twins) {
-	if t := d.registry.settle(w); t != nil {
+// settle lets the next blocked one of the tasks with that key go if none of them is active.
+func (d *Dispatcher) settle(key message.Key) {
+	if t := d.registry.settle(key); t != nil {
 		d.move(t, Queued)
 	}
 }
@@ -220,11 +221,11 @@ func (d *Dispatcher) move(t *task, to State) {
 			d.line.leave(t)
 		}
 		t.ahead = false
-		t.waited += d.now.Sub(t.since)
+		t.waited += t.since.until(d.now)
 	case Running:
 		d.line.stopped(t)
 	}
-	t.state, t.since = to, d.now
+	t.state, t.since = to, momentOf(d.now)
 	if to != ended {
 		d.lists[to].push(&t.place)
 	}

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"dispatcherd/daemon/message"
 )
 
 func TestQueueBehavesAsASlice(t *testing.T) {
@@ -14,12 +16,12 @@ func TestQueueBehavesAsASlice(t *testing.T) {
 		var model []*task
 		t.Repeat(map[string]func(*rapid.T){
 			"push": func(*rapid.T) {
-				x := newTask(nil, nil)
+				x := newTask(&message.Message{}, nil)
 				f.push(&x.place)
 				model = append(model, x)
 			},
 			"push in front": func(*rapid.T) {
-				x := newTask(nil, nil)
+				x := newTask(&message.Message{}, nil)
 				f.pushFront(&x.place)
 				model = slices.Insert(model, 0, x)
 			},

@@ -57,8 +57,8 @@ func (r *fakeRunner) TryRun(seq uint64, m *message.Message) (int, bool) {
 	w := r.free[0]
 	r.free = r.free[1:]
 	r.running[seq] = w
-	r.seqs[m.UUID] = seq
-	r.started = append(r.started, m.UUID)
+	r.seqs[m.UUID()] = seq
+	r.started = append(r.started, m.UUID())
 	return w, true
 }
 
@@ -70,7 +70,7 @@ func (r *fakeRunner) Ahead(seq uint64, m *message.Message) bool {
 		return false
 	}
 	r.ahead = append(r.ahead, seq)
-	r.seqs[m.UUID] = seq
+	r.seqs[m.UUID()] = seq
 	return true
 }
 
@@ -226,7 +226,7 @@ func (r *rig) filtered(f Filter) string {
 func show(entries []Entry) string {
 	var words []string
 	for _, e := range entries {
-		words = append(words, e.Key()+" "+e.Message.UUID)
+		words = append(words, e.Key()+" "+e.Message.UUID())
 	}
 	return strings.Join(words, ", ")
 }
@@ -303,7 +303,13 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
-func parse(t testing.TB, text string) *message.Message {
+// failing is what testing and rapid have in common.
+type failing interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func parse(t failing, text string) *message.Message {
 	t.Helper()
 	m, err := message.Parse([]byte(text))
 	if err != nil {

@@ -7,16 +7,23 @@ import (
 	"dispatcherd/daemon/message"
 )
 
-// find returns the tasks that match and their entries.
+// find returns the tasks that match and their entries. matches is nil for all.
 func (d *Dispatcher) find(matches func(*message.Message) bool) ([]*task, []Entry) {
 	var tasks []*task
 	var entries []Entry
+	if matches == nil {
+		all := 0
+		for state := Running; state < ended; state++ {
+			all += d.lists[state].n
+		}
+		tasks, entries = make([]*task, 0, all), make([]Entry, 0, all)
+	}
 	for state := Running; state < ended; state++ {
 		begin := len(entries)
 		for i, t := range d.lists[state].all() {
-			if matches(t.message) {
+			if matches == nil || matches(t.message) {
 				tasks = append(tasks, t)
-				entries = append(entries, Entry{State: state, Index: i, Worker: t.worker, Since: t.since, Message: t.message})
+				entries = append(entries, Entry{State: state, Index: i, Worker: int(t.worker), Since: t.since.time(), Message: t.message})
 			}
 		}
 		if state == Running {
@@ -33,7 +40,7 @@ func (d *Dispatcher) cancel(matches func(*message.Message) bool) []Entry {
 	if slices.ContainsFunc(tasks, func(t *task) bool { return t.ahead }) {
 		d.takeBack(d.runner.TakeBack())
 	}
-	var left []*twins
+	var left []message.Key
 	hit := [ended]int{}
 	for _, t := range tasks {
 		hit[t.state]++
@@ -42,17 +49,17 @@ func (d *Dispatcher) cancel(matches func(*message.Message) bool) []Entry {
 			continue
 		}
 		if t.ahead { // it has just begun, or is on its way back
-			t.doomed = true
+			t.rare().doomed = true
 			continue
 		}
-		if t.twins != nil {
-			left = append(left, t.twins)
+		if t.state != Delayed {
+			left = append(left, t.message.Key)
 		}
 		d.endWaiting(t)
 	}
-	slices.SortFunc(left, func(a, b *twins) int { return cmp.Compare(a.turn(), b.turn()) })
-	for _, w := range left {
-		d.settle(w)
+	slices.SortFunc(left, func(a, b message.Key) int { return cmp.Compare(d.registry.turn(a), d.registry.turn(b)) })
+	for _, key := range left {
+		d.settle(key)
 	}
 	if len(tasks) > 0 {
 		d.log.Info("tasks cancelled", "running", hit[Running], "blocked", hit[Blocked], "queued", hit[Queued], "delayed", hit[Delayed])

@@ -97,7 +97,7 @@ func TestCancelLetsTheTwinsOfQueuedTasksGoInTheirOrder(t *testing.T) {
 		r.submit(body("bx", "x", message.Serial))
 		r.submit(body("by2", "y", message.Serial))
 		err := r.ask(r.Context(), func() {
-			r.Dispatcher.cancel(func(m *message.Message) bool { return m.UUID == "qx" || m.UUID == "qy" })
+			r.Dispatcher.cancel(func(m *message.Message) bool { return m.UUID() == "qx" || m.UUID() == "qy" })
 		})
 		if err != nil {
 			r.Fatal(err)

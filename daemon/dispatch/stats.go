@@ -40,7 +40,7 @@ func (d *Dispatcher) stats() Stats {
 		Paused:   d.paused,
 	}
 	if head := d.lists[Queued].first; head != nil {
-		s.OldestQueued = d.now.Sub(head.task.since)
+		s.OldestQueued = head.task.since.until(d.now)
 	}
 	return s
 }

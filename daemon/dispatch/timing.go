@@ -67,8 +67,8 @@ const (
 	otherTasks = "other"
 )
 
-// timings is owned by the Run goroutine. A task meets its Timing once, when it
-// is given to a worker; from then on it has a pointer to it.
+// timings is owned by the Run goroutine. A task that is given to a worker counts
+// as having waited once.
 type timings struct {
 	byName map[string]*Timing
 	late   Histogram // from publication, and the delay asked for, to the worker
@@ -92,20 +92,17 @@ func (t *timings) of(name string) *Timing {
 
 // began notes that a task was given to a worker, the first time it is.
 func (t *timings) began(task *task, now time.Time) {
-	if task.timing != nil {
+	if task.timed {
 		return // it had been given to one that never began it
 	}
-	task.timing = t.of(task.message.Task)
-	task.timing.Wait.add(now.Sub(task.since))
+	task.timed = true
+	t.of(task.message.Task).Wait.add(task.since.until(now))
 	t.lateness(task.message, now)
 }
 
 // ended counts the end of a task, which may never have been given to a worker.
 func (t *timings) ended(task *task, e *Ended) {
-	if task.timing == nil {
-		task.timing = t.of(task.message.Task)
-	}
-	task.timing.ended(e)
+	t.of(task.message.Task).ended(e)
 }
 
 // wrongClock is how far off a time of publication is not believed: one such would
@@ -114,7 +111,7 @@ const wrongClock = 24 * time.Hour
 
 // lateness notes how long after its publication, and its delay, a task began.
 func (t *timings) lateness(m *message.Message, now time.Time) {
-	late := float64(now.UnixNano())/1e9 - m.Published - m.Delay.Seconds()
+	late := float64(now.UnixNano())/1e9 - m.Published - m.Delay().Seconds()
 	if m.Published > 0 && math.Abs(late) <= wrongClock.Seconds() {
 		t.late.add(time.Duration(late * float64(time.Second)))
 	}

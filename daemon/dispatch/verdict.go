@@ -9,7 +9,7 @@ import (
 // share one line.
 func (d *Dispatcher) logEnd(t *task, was State, e *Ended) {
 	level := e.level(was)
-	if e.Outcome == Succeeded && t.adopted { // the one trace of it in this daemon's log
+	if e.Outcome == Succeeded && t.adopted() { // the one trace of it in this daemon's log
 		level = max(level, slog.LevelInfo)
 	}
 	if !d.log.Enabled(context.Background(), level) {

@@ -36,7 +36,7 @@ func BenchmarkSetLabels(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		fresh := *m
-		fresh.SetLabels(fresh.UUID, "app_tasks")
+		fresh.SetLabels(fresh.UUID(), "app_tasks")
 	}
 }
 
@@ -50,6 +50,6 @@ func BenchmarkIntake(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		m.SetLabels(m.UUID, "app_tasks")
+		m.SetLabels(m.UUID(), "app_tasks")
 	}
 }

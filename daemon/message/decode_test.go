@@ -76,7 +76,7 @@ func TestNestingIsBounded(t *testing.T) {
 	}
 	args := nested(maxDepth - 2)
 	m, err := Parse([]byte(`{"args": ` + args + `}`))
-	if err != nil || string(m.Args) != args {
+	if err != nil || string(m.Args()) != args {
 		t.Errorf("Parse with args of %d levels: %v", maxDepth-2, err)
 	}
 }

@@ -1,6 +1,7 @@
 package message
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -12,7 +13,7 @@ import (
 )
 
 // Encode writes a value as Python's json.dumps does: ASCII only, with ", " and ": " between things. The keys of a map are in order, those of an
-// Object in their own. It takes what Decode gives, and Go's own integers, floats, lists and maps of them; a json.RawMessage is valid JSON already and only loses what is not
+// Object in their own. It takes what Decode gives, and Go's own integers, floats, lists and maps of them; a json.RawMessage and the text of a *Message are valid JSON already and only lose what is not
 // ASCII; anything else goes by the rules of encoding/json, and becomes a string that says so if they refuse it.
 func Encode(v any) []byte {
 	return appendValue(nil, v)
@@ -48,6 +49,8 @@ func appendValue(b []byte, v any) []byte {
 		return appendList(b, v)
 	case Object:
 		return appendOrdered(b, v)
+	case *Message:
+		return appendASCII(b, v.Body)
 	case json.RawMessage:
 		return appendASCII(b, v)
 	case map[string]json.RawMessage:
@@ -127,10 +130,18 @@ func appendString(b []byte, s string) []byte {
 	}
 }
 
+// isSpecial tells the bytes of a string that need an escape, or are a part of a character that does.
+var isSpecial = func() (special [256]bool) {
+	for c := range special {
+		special[c] = c < ' ' || c > '~' || c == '"' || c == '\\'
+	}
+	return special
+}()
+
 // plainLength is how much of the start of a text needs no escape.
-func plainLength(s string) int {
+func plainLength[T string | []byte](s T) int {
 	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+		if isSpecial[s[i]] {
 			return i
 		}
 	}
@@ -156,6 +167,11 @@ func appendASCII(b, text []byte) []byte {
 }
 
 func isASCII(text []byte) bool {
+	for ; len(text) >= 8; text = text[8:] {
+		if binary.LittleEndian.Uint64(text)&0x8080808080808080 != 0 {
+			return false
+		}
+	}
 	for _, c := range text {
 		if c >= utf8.RuneSelf {
 			return false

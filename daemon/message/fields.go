@@ -1,5 +1,7 @@
 package message
 
+import "math"
+
 // field is a key of a message that means something to us.
 type field int
 
@@ -66,6 +68,9 @@ type fieldIndex struct {
 // indexFields checks a text without whitespace around it and finds our keys in it. Of several equal keys the last one wins.
 func indexFields(text []byte) (fieldIndex, error) {
 	var index fieldIndex
+	if len(text) > math.MaxUint32 {
+		return index, errTooLong
+	}
 	if len(text) == 0 || text[0] != '{' {
 		if err := skipDocument(text); err != nil {
 			return index, err

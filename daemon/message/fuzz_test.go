@@ -57,8 +57,8 @@ func checkParse(t *testing.T, payload []byte) {
 	if err != nil {
 		return
 	}
-	if m.Timeout < 0 || m.Delay < 0 {
-		t.Errorf("Parse(%q): timeout %v, delay %v", payload, m.Timeout, m.Delay)
+	if m.Timeout < 0 || m.Delay() < 0 {
+		t.Errorf("Parse(%q): timeout %v, delay %v", payload, m.Timeout, m.Delay())
 	}
 	before, err := Decode(m.Body)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 // Key identifies what a task does: two keys are equal when task, args and kwargs are equal in Python. So 1, 1.0 and true are the same, the order
 // of an object's keys is nothing, an absent value is null but not [], and NaN equals nothing, itself included.
-type Key [sha256.Size]byte
+type Key [16]byte
 
 // endMark ends texts of any length in the canonical form; it is in no UTF-8, generalised or not.
 const endMark = 0xFF
@@ -32,7 +32,8 @@ func keyOf(task, args, kwargs []byte) Key {
 		}
 		b, _ = appendCanonical(b, raw, 0)
 	}
-	return sha256.Sum256(b)
+	sum := sha256.Sum256(b)
+	return Key(sum[:len(Key{})])
 }
 
 // ValueKey is equal for JSON values that Python calls equal. The text must be one that Decode accepts, as every part of a Message is.

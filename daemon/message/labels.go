@@ -1,17 +1,8 @@
 package message
 
-// labelRoom is what the two labels take beside their values: commas, keys, quotes.
-const labelRoom = len(`, "uuid": "", "channel": ""`)
-
-// SetLabels sets UUID and Channel, where the argument is not empty, and makes Body say so: the value of the key is replaced, or the key
+// SetLabels makes Body say UUID and Channel, where the argument is not empty: the value of the key is replaced, or the key
 // is added, and afterwards it is there only once. A change makes a new Body and leaves the old one as it was.
 func (m *Message) SetLabels(uuid, channel string) {
-	if uuid != "" {
-		m.UUID, m.HasUUID = uuid, true
-	}
-	if channel != "" {
-		m.Channel = channel
-	}
 	if !m.at.known {
 		fields, err := indexFields(m.Body)
 		if err != nil {
@@ -45,7 +36,7 @@ func (m *Message) saysChannel(channel string) bool {
 
 // extend adds labels that Body does not have. Everything else stays in its place.
 func (m *Message) extend(uuid, channel string) {
-	b := make([]byte, 0, len(m.Body)+len(uuid)+len(channel)+labelRoom)
+	b := make([]byte, 0, len(m.Body)+labelRoom("uuid", uuid)+labelRoom("channel", channel))
 	b = append(b, m.Body[:len(m.Body)-1]...)
 	empty := m.Body[skipSpace(m.Body, 1)] == '}'
 	add := func(at *span, key, value string) {
@@ -56,19 +47,26 @@ func (m *Message) extend(uuid, channel string) {
 			b = append(b, ", "...)
 		}
 		empty = false
-		at.start = len(b) + len(key) + len(`"": `)
+		start := len(b) + len(key) + len(`"": `)
 		b = appendMember(b, key, value)
-		at.end = len(b)
+		*at = spanOf(start, len(b))
 	}
 	add(&m.at.uuid, "uuid", uuid)
 	add(&m.at.channel, "channel", channel)
 	m.Body = append(b, '}')
-	m.slice()
+}
+
+// labelRoom is what a label takes, if its value needs no escapes.
+func labelRoom(key, value string) int {
+	if value == "" {
+		return 0
+	}
+	return len(`, "": ""`) + len(key) + len(value)
 }
 
 // rewrite replaces labels in place, the first of several, and leaves out the others. A label that is not there yet comes at the end.
 func (m *Message) rewrite(uuid, channel string) {
-	b := make([]byte, 1, len(m.Body)+len(uuid)+len(channel)+labelRoom)
+	b := make([]byte, 1, len(m.Body)+labelRoom("uuid", uuid)+labelRoom("channel", channel))
 	b[0] = '{'
 	separate := func() {
 		if len(b) > 1 {

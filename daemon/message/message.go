@@ -26,37 +26,26 @@ const (
 	QueueOne OnDuplicate = "queue_one" // let one wait, drop the rest
 )
 
-// Message is one task or control request. Args, Kwargs, Limits and ControlData are parts of Body: none of the five may be modified.
+// Message is one task or control request. As many of them may wait in the queue, it is small: what most messages have is said here or found in Body when
+// it is asked for, and what few of them have is in extras. Nothing that is a part of Body may be modified.
 type Message struct {
-	Body        []byte        // text of the JSON object, without whitespace around it; it is what the worker gets
-	Bare        bool          // the payload was not JSON and became the task's name
-	Task        string        // "" when absent or not a string
-	UUID        string        // the label: a string's value, otherwise the JSON text of the value; "" when absent
-	HasUUID     bool          // the key is there, be it null
-	Channel     string        // where the message came from; set by SetLabels only
-	Args        []byte        // JSON text of the value, of whatever kind; nil when absent
-	Kwargs      []byte        // JSON text of the value, of whatever kind; nil when absent
-	Timeout     time.Duration // 0 = none; a negative timeout is over at once: 1 ns
-	Delay       time.Duration // 0 = none
-	OnDuplicate OnDuplicate   // Parallel when absent; for a value that is not a string its kind, such as "a number"
-	IsControl   bool          // the key "control" is there, whatever its value
-	Control     string        // its value when that is a string, otherwise ""
-	ControlData []byte        // JSON text of the value, of whatever kind; nil when absent or null
-	ReplyTo     string        // "" when absent or falsy in Python; "true" for any other value that is not a string
-	Wait        bool          // "wait" is true: the sender of this control request waits for the end of what it asks for
-	Published   float64       // time_pub in Unix seconds; 0 when absent or not a finite number
-	Key         Key           // identity for duplicates
-	Limits      []byte        // JSON text of the value, of whatever kind; nil when absent or null
-	Restraint   string        // the limits that count, as the workers take them; set by whoever admits the task
+	Body      []byte        // text of the JSON object, without whitespace around it; it is what the worker gets
+	Task      string        // "" when absent or not a string
+	Timeout   time.Duration // 0 = none; a negative timeout is over at once: 1 ns
+	Published float64       // time_pub in Unix seconds; 0 when absent or not a finite number
+	Key       Key           // identity for duplicates
+	Bare      bool          // the payload was not JSON and became the task's name
+	IsControl bool          // the key "control" is there, whatever its value
 
-	at places
+	at     places
+	extras *extras // nil when there are none
 }
 
-// places says where in Body the values are that slices or labels refer to.
+// places says where in Body the values are that are found there.
 type places struct {
-	task, args, kwargs, data, limits, uuid, channel span
-	uuidRepeated, channelRepeated                   bool // it is there more than once
-	known                                           bool // the rest has been filled in
+	known                             bool // the rest has been filled in
+	uuidRepeated, channelRepeated     bool // it is there more than once
+	task, args, kwargs, uuid, channel span
 }
 
 // Parse reads one payload, of which it keeps a copy. Text that is not JSON becomes a task of that name, unless it begins as JSON does: broken
@@ -101,71 +90,55 @@ func fromText(text string) (*Message, error) {
 
 func fromObject(body []byte, fields *fieldIndex) (*Message, error) {
 	m := &Message{Body: body}
-	m.place(fields)
 	raw := func(f field) []byte { return fields.at[f].of(body) }
 
 	var err error
 	if m.Timeout, err = timeoutOf(raw(fieldTimeout)); err != nil {
 		return nil, err
 	}
-	if m.Delay, err = delayOf(raw(fieldDelay)); err != nil {
+	e := extras{onDuplicate: onDuplicateOf(raw(fieldOnDuplicate)), replyTo: replyToOf(raw(fieldReplyTo))}
+	if e.delay, err = delayOf(raw(fieldDelay)); err != nil {
 		return nil, err
 	}
 	task := raw(fieldTask)
-	m.Task = stringOr(task, "")
-	m.UUID = labelOf(m.at.uuid.of(body))
-	m.HasUUID = m.at.uuid.exists()
-	m.OnDuplicate = onDuplicateOf(raw(fieldOnDuplicate))
+	m.Task = nameOf(task)
 	m.Published = publishedOf(raw(fieldPublished))
 	if control := raw(fieldControl); control != nil {
 		m.IsControl = true
-		m.Control = stringOr(control, "")
-		m.Wait = string(raw(fieldWait)) == "true"
+		e.control = stringOr(control, "")
+		e.wait = string(raw(fieldWait)) == "true"
 	}
-	m.ReplyTo = replyToOf(raw(fieldReplyTo))
-	m.Key = keyOf(task, m.Args, m.Kwargs)
+	if e != plain {
+		m.extras = &e
+	}
+	m.place(fields)
+	m.Key = keyOf(task, m.Args(), m.Kwargs())
 	return m, nil
 }
 
-// place takes over where things are in Body, and lets the slices point there.
+// place takes over where things are in Body.
 func (m *Message) place(fields *fieldIndex) {
 	m.at = places{
 		task:            fields.at[fieldTask],
 		args:            fields.at[fieldArgs],
 		kwargs:          fields.at[fieldKwargs],
-		data:            fields.at[fieldControlData],
-		limits:          fields.at[fieldLimits],
 		uuid:            fields.at[fieldUUID],
 		channel:         fields.at[fieldChannel],
 		uuidRepeated:    fields.repeated[fieldUUID],
 		channelRepeated: fields.repeated[fieldChannel],
 		known:           true,
 	}
-	m.slice()
-}
-
-// RawTask is the JSON text of the value of "task", of whatever kind; nil when absent.
-func (m *Message) RawTask() []byte { return m.at.task.of(m.Body) }
-
-// RawUUID is the JSON text of the value of "uuid", of whatever kind; nil when absent.
-func (m *Message) RawUUID() []byte { return m.at.uuid.of(m.Body) }
-
-func (m *Message) slice() {
-	m.Args = m.at.args.of(m.Body)
-	m.Kwargs = m.at.kwargs.of(m.Body)
-	m.ControlData = m.at.data.of(m.Body)
-	if string(m.ControlData) == "null" {
-		m.ControlData = nil
-	}
-	m.Limits = m.at.limits.of(m.Body)
-	if string(m.Limits) == "null" {
-		m.Limits = nil
+	if e := m.rest(); fields.at[fieldControlData] != e.data || fields.at[fieldLimits] != e.limits {
+		m.change(func(e *extras) { e.data, e.limits = fields.at[fieldControlData], fields.at[fieldLimits] })
 	}
 }
 
 // labelOf is how a value that should be a string is shown: a string as its value, anything else as its JSON text.
 func labelOf(raw []byte) string {
-	return stringOr(raw, string(raw))
+	if len(raw) > 0 && raw[0] == '"' {
+		return unquote(raw)
+	}
+	return string(raw)
 }
 
 // stringOr is the value of a JSON string, and otherwise the other text.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func parse(t *testing.T, text string) *Message {
@@ -19,47 +18,66 @@ func parse(t *testing.T, text string) *Message {
 	return m
 }
 
+// seen is what a message says, but for its text and its Key.
+type seen struct {
+	Task, UUID                        string
+	HasUUID, Bare, IsControl, Wait    bool
+	Args, Kwargs, ControlData, Limits []byte
+	Timeout, Delay                    time.Duration
+	OnDuplicate                       OnDuplicate
+	Control, ReplyTo                  string
+	Published                         float64
+}
+
+func see(m *Message) seen {
+	return seen{
+		Task: m.Task, UUID: m.UUID(), HasUUID: m.HasUUID(), Bare: m.Bare, IsControl: m.IsControl, Wait: m.Wait(),
+		Args: m.Args(), Kwargs: m.Kwargs(), ControlData: m.ControlData(), Limits: m.Limits(),
+		Timeout: m.Timeout, Delay: m.Delay(), OnDuplicate: m.OnDuplicate(),
+		Control: m.Control(), ReplyTo: m.ReplyTo(), Published: m.Published,
+	}
+}
+
 func TestParseReadsEveryKey(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, text string
-		want       Message
+		want       seen
 	}{
-		{"nothing", `{}`, Message{}},
+		{"nothing", `{}`, seen{}},
 		{"published task", `{"timeout": 7, "task": "shop.jobs.mail", "time_pub": 1700000000.25, "on_duplicate": "serial", "uuid": "0b7c",
 			"args": [1], "kwargs": {"a": 1}, "delay": 0.0}`,
-			Message{Task: "shop.jobs.mail", UUID: "0b7c", HasUUID: true, Args: []byte(`[1]`), Kwargs: []byte(`{"a": 1}`), Timeout: 7 * time.Second,
+			seen{Task: "shop.jobs.mail", UUID: "0b7c", HasUUID: true, Args: []byte(`[1]`), Kwargs: []byte(`{"a": 1}`), Timeout: 7 * time.Second,
 				OnDuplicate: Serial, Published: 1700000000.25}},
 		{"control", `{"control": "running", "reply_to": "r1", "control_data": {"task": "a"}, "wait": true}`,
-			Message{IsControl: true, Control: "running", ReplyTo: "r1", ControlData: []byte(`{"task": "a"}`), Wait: true}},
-		{"control null", `{"control": null, "control_data": null, "wait": 1, "reply_to": null}`, Message{IsControl: true}},
+			seen{IsControl: true, Control: "running", ReplyTo: "r1", ControlData: []byte(`{"task": "a"}`), Wait: true}},
+		{"control null", `{"control": null, "control_data": null, "wait": 1, "reply_to": null}`, seen{IsControl: true}},
 		{"control of another kind", `{"control": 5, "control_data": [], "reply_to": [0]}`,
-			Message{IsControl: true, ControlData: []byte(`[]`), ReplyTo: "true"}},
-		{"limits", `{"task": "a", "limits": {"memory_max": "1G"}}`, Message{Task: "a", Limits: []byte(`{"memory_max": "1G"}`)}},
-		{"no limits", `{"task": "a", "limits": null}`, Message{Task: "a"}},
-		{"wait is for control only", `{"wait": true}`, Message{}},
-		{"falsy reply_to", `{"reply_to": 0.0}`, Message{}},
-		{"case of keys", `{"Task": "a", "TASK": "b", "UUID": "c"}`, Message{}},
-		{"escaped keys", `{"t\u0061sk": "a\u00e9", "\u0061rgs": [ ]}`, Message{Task: "aé", Args: []byte(`[ ]`)}},
+			seen{IsControl: true, ControlData: []byte(`[]`), ReplyTo: "true"}},
+		{"limits", `{"task": "a", "limits": {"memory_max": "1G"}}`, seen{Task: "a", Limits: []byte(`{"memory_max": "1G"}`)}},
+		{"no limits", `{"task": "a", "limits": null}`, seen{Task: "a"}},
+		{"wait is for control only", `{"wait": true}`, seen{}},
+		{"falsy reply_to", `{"reply_to": 0.0}`, seen{}},
+		{"case of keys", `{"Task": "a", "TASK": "b", "UUID": "c"}`, seen{}},
+		{"escaped keys", `{"t\u0061sk": "a\u00e9", "\u0061rgs": [ ]}`, seen{Task: "aé", Args: []byte(`[ ]`)}},
 		{"last key wins", `{"task": "a", "args": [1], "task": "b", "args": null, "uuid": "x", "uuid": 7}`,
-			Message{Task: "b", Args: []byte(`null`), UUID: "7", HasUUID: true}},
+			seen{Task: "b", Args: []byte(`null`), UUID: "7", HasUUID: true}},
 		{"wrong kinds", `{"task": 5, "args": "abc", "kwargs": 3, "on_duplicate": {"a": 1}, "time_pub": "now", "uuid": {"a": [1]}}`,
-			Message{Args: []byte(`"abc"`), Kwargs: []byte(`3`), OnDuplicate: "an object", UUID: `{"a": [1]}`, HasUUID: true}},
-		{"null uuid", `{"uuid": null, "on_duplicate": null}`, Message{UUID: "null", HasUUID: true, OnDuplicate: "null"}},
-		{"empty uuid", `{"uuid": "", "on_duplicate": "sometimes"}`, Message{HasUUID: true, OnDuplicate: "sometimes"}},
-		{"channel of the sender", `{"channel": "mine"}`, Message{}},
-		{"infinite time_pub", `{"time_pub": 1e400}`, Message{}},
-		{"lone surrogate", `{"task": "\ud83d", "uuid": "\ude00"}`, Message{Task: "\xed\xa0\xbd", UUID: "\xed\xb8\x80", HasUUID: true}},
+			seen{Args: []byte(`"abc"`), Kwargs: []byte(`3`), OnDuplicate: "an object", UUID: `{"a": [1]}`, HasUUID: true}},
+		{"null uuid", `{"uuid": null, "on_duplicate": null}`, seen{UUID: "null", HasUUID: true, OnDuplicate: "null"}},
+		{"empty uuid", `{"uuid": "", "on_duplicate": "sometimes"}`, seen{HasUUID: true, OnDuplicate: "sometimes"}},
+		{"channel of the sender", `{"channel": "mine"}`, seen{}},
+		{"infinite time_pub", `{"time_pub": 1e400}`, seen{}},
+		{"lone surrogate", `{"task": "\ud83d", "uuid": "\ude00"}`, seen{Task: "\xed\xa0\xbd", UUID: "\xed\xb8\x80", HasUUID: true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			tt.want.Body = []byte(tt.text)
 			if tt.want.OnDuplicate == "" {
 				tt.want.OnDuplicate = Parallel
 			}
 			got := parse(t, " \r\n"+tt.text+"\t\r\n")
-			if diff := cmp.Diff(&tt.want, got, cmpopts.IgnoreUnexported(Message{}), cmpopts.IgnoreFields(Message{}, "Key")); diff != "" {
-				t.Errorf("Parse(%q) (-want +got):\n%s", tt.text, diff)
+			if diff := cmp.Diff(tt.want, see(got)); diff != "" || string(got.Body) != tt.text {
+				t.Errorf("Parse(%q) has the body %s and (-want +got):\n%s", tt.text, got.Body, diff)
 			}
 		})
 	}
@@ -76,7 +94,7 @@ func TestTextThatIsNotJSONBecomesATask(t *testing.T) {
 		"\ufeff{}":     `{"task": "\ufeff{}"}`,
 	} {
 		m := parse(t, text)
-		if m.Task != text || string(m.Body) != body || !m.Bare || m.HasUUID {
+		if m.Task != text || string(m.Body) != body || !m.Bare || m.HasUUID() {
 			t.Errorf("Parse(%q) = task %q, body %s, bare %t; want the text as task and body %s", text, m.Task, m.Body, m.Bare, body)
 		}
 		if m.Key != parse(t, body).Key {
@@ -152,8 +170,8 @@ func TestSecondsAreReadAsPythonCalculates(t *testing.T) {
 		{`1e300`, math.MaxInt64, math.MaxInt64},
 	} {
 		m := parse(t, `{"timeout": `+tt.raw+`, "delay": `+tt.raw+`}`)
-		if m.Timeout != tt.timeout || m.Delay != tt.delay {
-			t.Errorf("%s seconds: timeout %d, delay %d, want %d and %d", tt.raw, m.Timeout, m.Delay, tt.timeout, tt.delay)
+		if m.Timeout != tt.timeout || m.Delay() != tt.delay {
+			t.Errorf("%s seconds: timeout %d, delay %d, want %d and %d", tt.raw, m.Timeout, m.Delay(), tt.timeout, tt.delay)
 		}
 	}
 	for _, raw := range []string{`Infinity`, `1e400`} {
@@ -173,7 +191,7 @@ func TestParseKeepsACopy(t *testing.T) {
 	for i := range payload {
 		payload[i] = '#'
 	}
-	if got := string(m.Body) + string(m.Args) + m.Task + m.UUID; got != `{"task": "a.b", "uuid": "u", "args": ["x"]}["x"]a.bu` {
+	if got := string(m.Body) + string(m.Args()) + m.Task + m.UUID(); got != `{"task": "a.b", "uuid": "u", "args": ["x"]}["x"]a.bu` {
 		t.Errorf("after the payload was overwritten the message is %s", got)
 	}
 }

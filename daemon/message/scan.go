@@ -12,11 +12,15 @@ const maxDepth = 1000
 var (
 	errSyntax    = errors.New("not JSON")
 	errTooDeep   = fmt.Errorf("JSON is nested more than %d deep", maxDepth)
+	errTooLong   = errors.New("JSON is longer than 4 GiB")
 	errNotObject = errors.New("JSON is not an object")
 )
 
 // span is a part of a text. No value of an object starts at 0, so the zero span means that there is none.
-type span struct{ start, end int }
+// Its numbers are small for the sake of the many messages that may wait; no text is longer.
+type span struct{ start, end uint32 }
+
+func spanOf(start, end int) span { return span{uint32(start), uint32(end)} }
 
 func (s span) exists() bool { return s.end > 0 }
 
@@ -276,7 +280,7 @@ func (m *members) next() bool {
 	if err != nil {
 		return m.fail(err)
 	}
-	m.key = span{i, end}
+	m.key = spanOf(i, end)
 	i = skipSpace(m.text, end)
 	if i >= len(m.text) || m.text[i] != ':' {
 		return m.fail(expected("':'", i))
@@ -285,7 +289,7 @@ func (m *members) next() bool {
 	if end, err = skipValue(m.text, i, m.depth); err != nil {
 		return m.fail(err)
 	}
-	m.value = span{i, end}
+	m.value = spanOf(i, end)
 	m.pos = end
 	return true
 }

@@ -15,24 +15,52 @@ const minBudget = len(`\ud83d\ude00`)
 // Split cuts the JSON text of a message into chunks of at most maxBytes bytes each, envelope included. A text that fits is returned as it is; maxBytes 0
 // is no limit. The number of chunks is reckoned with the text's length, so that they come out a few bytes shorter than they might be.
 func Split(text []byte, maxBytes int) ([][]byte, error) {
-	if maxBytes == 0 || len(text) <= maxBytes {
+	pieces, err := Cut(text, maxBytes)
+	if err != nil {
+		return nil, err
+	}
+	if pieces.id == "" {
 		return [][]byte{text}, nil
 	}
+	chunks := make([][]byte, pieces.Len())
+	for i := range chunks {
+		chunks[i] = pieces.Append(make([]byte, 0, maxBytes), i)
+	}
+	return chunks, nil
+}
+
+// Pieces is a text as Split cuts it, of which one chunk after the other can be written.
+type Pieces struct {
+	id    string // "" when the text fits and is no chunk
+	parts [][]byte
+}
+
+// Cut is Split for those who do not need all chunks at once. The text must stay as it is.
+func Cut(text []byte, maxBytes int) (Pieces, error) {
+	if maxBytes == 0 || len(text) <= maxBytes {
+		return Pieces{parts: [][]byte{text}}, nil
+	}
 	if !utf8.Valid(text) {
-		return nil, errors.New("split a message: text is not UTF-8")
+		return Pieces{}, errors.New("split a message: text is not UTF-8")
 	}
 	id := newMessageID()
 	overhead := len(appendChunk(nil, id, len(text), len(text), nil))
 	budget := maxBytes - overhead
 	if budget < minBudget {
-		return nil, fmt.Errorf("split a message: a limit of %d bytes leaves %d for its text, at least %d are needed", maxBytes, budget, minBudget)
+		return Pieces{}, fmt.Errorf("split a message: a limit of %d bytes leaves %d for its text, at least %d are needed", maxBytes, budget, minBudget)
 	}
-	parts := cut(text, budget)
-	chunks := make([][]byte, len(parts))
-	for i, part := range parts {
-		chunks[i] = appendChunk(make([]byte, 0, maxBytes), id, i, len(parts), part)
+	return Pieces{id: id, parts: cut(text, budget)}, nil
+}
+
+// Len is the number of chunks.
+func (p Pieces) Len() int { return len(p.parts) }
+
+// Append adds the chunk of that number, the first of which is 0.
+func (p Pieces) Append(b []byte, i int) []byte {
+	if p.id == "" {
+		return append(b, p.parts[i]...)
 	}
-	return chunks, nil
+	return appendChunk(b, p.id, i, len(p.parts), p.parts[i])
 }
 
 // newMessageID is a random (version 4) UUID without dashes.
@@ -49,6 +77,11 @@ func cut(text []byte, budget int) [][]byte {
 	var parts [][]byte
 	start, used := 0, 0
 	for i := 0; i < len(text); {
+		if n := plainLength(text[i : i+min(budget-used, len(text)-i)]); n > 0 {
+			used += n
+			i += n
+			continue
+		}
 		r, n := utf8.DecodeRune(text[i:])
 		cost := escapedLength(r)
 		if used+cost > budget {
@@ -84,14 +117,14 @@ func appendChunk(b []byte, id string, index, total int, part []byte) []byte {
 	b = append(b, `,"total":`...)
 	b = strconv.AppendInt(b, int64(total), 10)
 	b = append(b, `,"payload":"`...)
-	for i := 0; i < len(part); {
-		r, n := utf8.DecodeRune(part[i:])
-		if escapedLength(r) == 1 {
-			b = append(b, byte(r))
-		} else {
-			b = appendEscaped(b, r)
+	for {
+		n := plainLength(part)
+		b = append(b, part[:n]...)
+		if part = part[n:]; len(part) == 0 {
+			return append(b, `"}`...)
 		}
-		i += n
+		r, n := utf8.DecodeRune(part)
+		b = appendEscaped(b, r)
+		part = part[n:]
 	}
-	return append(b, `"}`...)
 }

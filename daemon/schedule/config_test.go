@@ -76,7 +76,7 @@ func TestEmptyArgumentsAreLeftOutAsPublishersDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if given.Key != published.Key || given.Args != nil || given.Kwargs != nil {
+	if given.Key != published.Key || given.Args() != nil || given.Kwargs() != nil {
 		t.Errorf("message is %s, want one without args and kwargs", given.Body)
 	}
 }
@@ -132,7 +132,7 @@ func TestMessageHasEveryFieldOfTheTask(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Task != "a" || m.UUID != "u" || m.Timeout != 1500*time.Millisecond || m.Delay != time.Hour || m.OnDuplicate != message.Discard || string(m.Args) != "[9223372036854775807]" {
+	if m.Task != "a" || m.UUID() != "u" || m.Timeout != 1500*time.Millisecond || m.Delay() != time.Hour || m.OnDuplicate() != message.Discard || string(m.Args()) != "[9223372036854775807]" {
 		t.Errorf("message is %+v", m)
 	}
 	if !json.Valid(m.Body) {

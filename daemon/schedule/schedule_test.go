@@ -28,7 +28,7 @@ type fakeSubmitter struct {
 }
 
 func (f *fakeSubmitter) Submit(_ context.Context, m *message.Message) error {
-	f.record = append(f.record, fmt.Sprintf("%v %s %s", time.Since(f.begin).Seconds(), m.UUID, m.Task))
+	f.record = append(f.record, fmt.Sprintf("%v %s %s", time.Since(f.begin).Seconds(), m.UUID(), m.Task))
 	f.bodies = append(f.bodies, string(m.Body))
 	if f.answer != nil {
 		return f.answer(m)
@@ -102,7 +102,7 @@ func TestMissedRunsAreNotMadeUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		to := &fakeSubmitter{answer: func(m *message.Message) error {
-			if m.UUID == "sch-1" {
+			if m.UUID() == "sch-1" {
 				time.Sleep(4500 * time.Millisecond)
 			}
 			return nil
@@ -117,7 +117,7 @@ func TestRefusedTaskIsLoggedAndTheScheduleGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged bytes.Buffer
 		to := &fakeSubmitter{answer: func(m *message.Message) error {
-			if m.UUID == "sch-1" || m.UUID == "on-start-0" {
+			if m.UUID() == "sch-1" || m.UUID() == "on-start-0" {
 				return errors.New("no room")
 			}
 			return nil

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"dispatcherd/control"
 )
 
 // queuedAtOnce is the backlog behind which requests are answered.
@@ -46,21 +44,18 @@ func controlUnderLoad(ctx context.Context, b *bed, c contestant) ([]figure, erro
 
 // answers asks again and again, on one connection, and returns how long each answer took.
 func (s *service) answers(ctx context.Context, command string, enough func() bool) ([]time.Duration, error) {
-	client, err := control.Dial(ctx, s.socket)
+	a, err := s.asker(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer client.Close()
+	defer a.close()
 	var took []time.Duration
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !enough() {
 		<-tick.C
 		began := time.Now()
-		within, cancel := context.WithTimeout(ctx, time.Minute)
-		_, err := client.Request(within, control.Request{Command: command})
-		cancel()
-		if err != nil {
+		if err := a.ask(command); err != nil {
 			return nil, err
 		}
 		took = append(took, time.Since(began))

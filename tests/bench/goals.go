@@ -29,7 +29,7 @@ var goals = []goal{
 	{"main, while tasks are queued, p99", "≤ 2 ms", most("main while tasks are queued, p99", 2)},
 	{"running, 10 000 queued", "≤ 20 ms", most("running with 10 000 queued, p50", 20)},
 	{"alive beside it, longest", "≤ 2 ms", most("alive meanwhile, longest", 2)},
-	{"memory per queued task of 200 bytes", "≤ 500 B", most("resident memory for each queued task of 200 bytes", 500)},
+	{"memory per queued task of 200 bytes", "≤ 500 B", most("live heap for each queued task of 200 bytes", 500)},
 	{"drain of a long queue (100 000, in a quick round 50 000) to that of 1 000", "within 10 %", flat},
 	{"each serial duplicate", "≤ 5 µs", most("each equal task, serial", 5)},
 	{"each discard duplicate", "≤ 5 µs", most("each equal task, discard", 5)},

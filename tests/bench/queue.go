@@ -2,15 +2,21 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"time"
 )
 
 // queuedMemory is what the main process has grown by, for each task that waits. Ours collects
-// garbage early, so that hardly anything else than what it holds is counted.
+// garbage early, so that hardly anything else than what it holds is counted, and says after each
+// collection how much of its heap is live.
 func queuedMemory(ctx context.Context, b *bed, c contestant) ([]figure, error) {
-	s, g, err := c.occupy(ctx, b, shape{least: 1, most: 1, env: []string{"GOGC=10"}})
+	s, g, err := c.occupy(ctx, b, shape{least: 1, most: 1, env: []string{"GOGC=2", "GODEBUG=gctrace=1"}})
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +34,35 @@ func queuedMemory(ctx context.Context, b *bed, c contestant) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []figure{{"resident memory for each queued task of 200 bytes", float64(after-before) / float64(n), "B"}}, g.open()
+	figures := []figure{{"resident memory for each queued task of 200 bytes", float64(after-before) / float64(n), "B"}}
+	if c == ours {
+		live, err := s.liveGrowth()
+		if err != nil {
+			return nil, err
+		}
+		figures = append(figures, figure{"live heap for each queued task of 200 bytes", float64(live) / float64(n), "B"})
+	}
+	return figures, g.open()
+}
+
+// collection is how the line of the runtime about a collection ends: the heap before it, at its end, and
+// what of it is live, in MiB.
+var collection = regexp.MustCompile(`(?m)^gc \d+ .* \d+->\d+->(\d+) MB`)
+
+// liveGrowth is by how many bytes, to the MiB, what is live of the heap of a service that traces its collections has
+// grown from its first collection to its last one.
+func (s *service) liveGrowth() (int64, error) {
+	said, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	if err != nil {
+		return 0, err
+	}
+	all := collection.FindAllSubmatch(said, -1)
+	if len(all) < 2 {
+		return 0, fmt.Errorf("the service tells of %d collections", len(all))
+	}
+	first, err1 := strconv.ParseInt(string(all[0][1]), 10, 64)
+	last, err2 := strconv.ParseInt(string(all[len(all)-1][1]), 10, 64)
+	return (last - first) << 20, errors.Join(err1, err2)
 }
 
 // enqueue publishes n tasks, in portions, and waits until they are taken in.

@@ -270,7 +270,7 @@ func (p *player) wouldRejudge(texts []string) bool {
 func (p *player) rejudges(where string, m *message.Message, otherwise func(was, is message.OnDuplicate) bool) bool {
 	for _, waiting := range p.last.waiting(where) {
 		w, err := message.Parse(message.Encode(waiting))
-		if err == nil && w.Key == m.Key && otherwise(w.OnDuplicate, m.OnDuplicate) {
+		if err == nil && w.Key == m.Key && otherwise(w.OnDuplicate(), m.OnDuplicate()) {
 			return true
 		}
 	}
