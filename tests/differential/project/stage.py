@@ -181,6 +181,8 @@ class Watched(TaskWorker):
         tell("pre_task", uuid=repr(message.get("uuid")), keys=sorted(message))
         if message.get("upset") == "pre_task":
             raise ValueError("pre_task")
+        if message.get("upset") == "exit":
+            raise SystemExit(4)
 
     def post_task(self, result):
         tell("post_task", uuid=repr(result["uuid"]), result=repr(result["result"]), stops=result.get("is_stopping", False))
