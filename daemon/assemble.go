@@ -32,8 +32,9 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 
 	runClient := s.addClient(cfg, logFlags, named("supervisor"))
 	launcher := process.NewLauncher(s.client, named("worker"))
-	s.pool = workers.NewPool(cfg.Pool, launcher, named("pool"))
-	run := &runner{pool: s.pool, log: named("runner")}
+	run := &runner{log: named("runner")}
+	s.pool = workers.NewPool(cfg.Pool, launcher, run.report, named("pool"))
+	run.pool = s.pool
 	s.dispatcher = dispatch.New(run, named("dispatcher"))
 	s.policy = policy.New(cfg.Policy)
 	s.dispatcher.Use(s.policy)

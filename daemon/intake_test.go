@@ -51,6 +51,8 @@ func (b *lockedBuffer) String() string {
 type busyRunner struct{}
 
 func (busyRunner) TryRun(uint64, *message.Message) (worker int, ok bool) { return 0, false }
+func (busyRunner) Ahead(uint64, *message.Message) (ok bool)              { return false }
+func (busyRunner) TakeBack() []uint64                                    { return nil }
 func (busyRunner) Waiting(int)                                           {}
 func (busyRunner) Cancel(uint64)                                         {}
 

@@ -35,7 +35,7 @@ func TestEveryFactOfCompatibilityHasATest(t *testing.T) {
 	}
 	for _, section := range all {
 		title, _, _ := strings.Cut(section, "\n")
-		if !strings.Contains(section, "| fact | here | shown by |") {
+		if !strings.Contains(section, "| fact | here | shown by |") && title != faultsTitle {
 			t.Errorf("the section %s has no table of facts", title)
 		}
 		if title != "The measure" && !strings.Contains(contents, "["+title+"](#") {

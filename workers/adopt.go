@@ -9,6 +9,8 @@ type Inherited struct {
 	// Task is what it runs, numbered as one of ours; nil when it runs nothing.
 	Task  *Task
 	Began time.Time // of Task
+	// Later are tasks that it may have begun by itself since, one after the other.
+	Later []*Task
 }
 
 // Await has the pool start no worker of its own before Adopt was called: until then it
@@ -48,6 +50,8 @@ func (p *Pool) adoptLocked(i Inherited, now time.Time) action {
 		do = append(do, p.stopLocked(w, now)...)
 	} else {
 		w.assign(i.Task, i.Began)
+		w.ahead = i.Later
+		p.parked += len(i.Later)
 		w.sent, w.asked = true, true
 		p.busy++
 		p.watchOutLocked()
@@ -109,6 +113,8 @@ func (p *Pool) letGoLocked(w *worker) action {
 	if t != nil {
 		p.unassignLocked(w, time.Now())
 	}
+	p.parked -= len(w.ahead)
+	w.ahead = nil
 	p.removeLocked(w, Stopping)
 	return action{func() {
 		if t != nil {

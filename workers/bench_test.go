@@ -25,10 +25,10 @@ type bench struct {
 	cfg      workers.Config
 	log      *record
 	cancel   context.CancelFunc
-	over     chan struct{} // closed when the events are
 
 	mu     sync.Mutex // guards the fields below
 	fresh  []workers.Event
+	over   chan struct{}   // closed when Run has returned
 	open   map[uint64]bool // tasks that a worker was given and that have not come back
 	wrongs []string
 }
@@ -52,19 +52,20 @@ func newBench(t *testing.T, cfg workers.Config, h habits) *bench {
 		over:     make(chan struct{}), open: map[uint64]bool{},
 	}
 	log := slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	b.pool = workers.NewPool(cfg, b.launcher, log)
+	b.pool = workers.NewPool(cfg, b.launcher, b.report, log)
 	b.launcher.hold()
 	ctx, cancel := context.WithCancel(t.Context())
 	b.cancel = cancel
 	ended := make(chan error, 1)
-	go func() { ended <- b.pool.Run(ctx) }()
-	go b.collect()
+	go func() {
+		ended <- b.pool.Run(ctx)
+		close(b.over)
+	}()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("Run() = %v, want nil", err)
 		}
-		<-b.over
 		b.check()
 		if n := len(b.pool.Workers()); n != 0 {
 			t.Errorf("%d workers are left", n)
@@ -88,18 +89,20 @@ func (b *bench) demand(n int) {
 	b.check()
 }
 
-func (b *bench) collect() {
-	defer close(b.over)
-	for e := range b.pool.Events() {
-		b.mu.Lock()
-		b.fresh = append(b.fresh, e)
-		if e.Kind == workers.TaskEnded || e.Kind == workers.TaskReturned {
-			if !b.open[e.Task.Seq] {
-				b.wrongs = append(b.wrongs, fmt.Sprintf("task %d came back and was not out", e.Task.Seq))
-			}
-			delete(b.open, e.Task.Seq)
+// report is what the pool calls.
+func (b *bench) report(e workers.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fresh = append(b.fresh, e)
+	back := e.Tasks
+	if e.Kind == workers.TaskEnded {
+		back = append(slices.Clone(back), e.Task)
+	}
+	for _, t := range back {
+		if !b.open[t.Seq] {
+			b.wrongs = append(b.wrongs, fmt.Sprintf("task %d came back and was not out", t.Seq))
 		}
-		b.mu.Unlock()
+		delete(b.open, t.Seq)
 	}
 }
 
@@ -136,6 +139,20 @@ func (b *bench) run(t *workers.Task) (id int, ok bool) {
 	}
 	synctest.Wait()
 	return id, ok
+}
+
+// ahead hands a task ahead.
+func (b *bench) ahead(t *workers.Task) (ok bool) {
+	b.mu.Lock()
+	b.open[t.Seq] = true
+	b.mu.Unlock()
+	if ok = b.pool.Ahead(t); !ok {
+		b.mu.Lock()
+		delete(b.open, t.Seq)
+		b.mu.Unlock()
+	}
+	synctest.Wait()
+	return ok
 }
 
 // start gives task seq to the pool, which must have a worker for it.
@@ -188,7 +205,7 @@ func inWords(e workers.Event) string {
 	case workers.WorkerFree:
 		return fmt.Sprintf("worker %d free", e.Worker)
 	case workers.TaskReturned:
-		return fmt.Sprintf("task %d returned", e.Task.Seq)
+		return fmt.Sprintf("returned: %v", seqs(e.Tasks))
 	case workers.ControlRequest:
 		return fmt.Sprintf("task %d asks %d %s %s", e.Task.Seq, e.Request, e.Command, e.Data)
 	case workers.TaskEnded:
@@ -196,10 +213,23 @@ func inWords(e workers.Event) string {
 		if e.Detail != "" {
 			text += ": " + e.Detail
 		}
+		if e.Next != nil {
+			text += fmt.Sprintf(", then %d", e.Next.Seq)
+		}
+		if len(e.Tasks) > 0 {
+			text += fmt.Sprintf(", returned: %v", seqs(e.Tasks))
+		}
 		return text
 	default:
 		return fmt.Sprintf("event of kind %d", e.Kind)
 	}
+}
+
+func seqs(tasks []*workers.Task) (seqs []uint64) {
+	for _, t := range tasks {
+		seqs = append(seqs, t.Seq)
+	}
+	return seqs
 }
 
 // end is the end of a task that was told since the last call of told.

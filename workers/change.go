@@ -35,6 +35,7 @@ func (p *Pool) Replace() {
 	p.mu.Lock()
 	for _, w := range p.workers {
 		w.outdated = true
+		do = append(do, p.returnLocked(w, p.takeBackLocked(w))...)
 		if w.state == Ready || w.state == Starting {
 			do = append(do, p.retireLocked(w, now)...)
 		}

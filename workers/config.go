@@ -13,6 +13,9 @@ type Config struct {
 	// MaxWorkers is how many workers there may be at once. Default: what the workers'
 	// unit has room for, at least MinWorkers; see WithCPUs.
 	MaxWorkers int `toml:"max_workers"`
+	// HandAhead is how many tasks may wait at a busy worker whose last tasks were quick, so that it
+	// need not ask for each. 0 turns it off. Default 8.
+	HandAhead int `toml:"hand_ahead"`
 	// ScaledownWait is how long a worker must have been more than was needed
 	// before it is stopped. Default 15s.
 	ScaledownWait time.Duration `toml:"scaledown_wait"`
@@ -39,6 +42,7 @@ func DefaultConfig() Config {
 	return Config{
 		MinWorkers:        1,
 		MaxWorkers:        0,
+		HandAhead:         8,
 		ScaledownWait:     15 * time.Second,
 		WorkerRemovalWait: 30 * time.Second,
 		WorkerMaxLifetime: 4 * time.Hour,
@@ -69,6 +73,9 @@ func (c Config) Validate() error {
 		add("max_workers", "at least 1", c.MaxWorkers)
 	case c.MaxWorkers != 0 && c.MaxWorkers < c.MinWorkers:
 		add("max_workers", fmt.Sprintf("at least pool.min_workers (%d)", c.MinWorkers), c.MaxWorkers)
+	}
+	if c.HandAhead < 0 || c.HandAhead > maxAhead {
+		add("hand_ahead", fmt.Sprintf("0 to %d", maxAhead), c.HandAhead)
 	}
 	if c.ScaledownReserve < 0 {
 		add("scaledown_reserve", "0 or more", c.ScaledownReserve)

@@ -17,6 +17,7 @@ func (p *Pool) drain() {
 	p.draining, p.giveUp = true, now.Add(p.cfg.ShutdownGrace)
 	var do action
 	for _, w := range p.workers {
+		do = append(do, p.returnLocked(w, p.takeBackLocked(w))...)
 		if w.state == Ready || w.state == Starting {
 			do = append(do, p.stopLocked(w, now)...)
 		}

@@ -265,7 +265,7 @@ func TestTaskReturnedInADrainIsReported(t *testing.T) {
 		p.leave()
 		p.exit("exit code 0", true)
 		b.settle()
-		b.wantTold("task 1 returned")
+		b.wantTold("returned: [1]")
 		b.wantEnded(true)
 	})
 }

@@ -217,7 +217,7 @@ func TestTaskThatItsWorkerDidNotBeginGoesBack(t *testing.T) {
 		p := b.start(1, time.Second)
 		p.leave()
 		b.settle()
-		b.wantTold("task 1 returned")
+		b.wantTold("returned: [1]")
 		b.wantStates("0 stopping")
 		p.exit("exit code 0", true)
 		b.pass(time.Minute)

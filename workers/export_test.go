@@ -3,6 +3,7 @@ package workers
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // What the tests of the pool have to know of its inside.
@@ -45,6 +46,19 @@ func (p *Pool) Consistent() error {
 		if w.state == Ready && w.dueIndex >= 0 {
 			wrong("worker %d is ready and has a deadline", id)
 		}
+	}
+	parked := 0
+	for id, w := range p.workers {
+		parked += len(w.ahead)
+		if len(w.ahead) > 0 && (w.state != Busy || len(w.ahead) > p.cfg.HandAhead && !w.adopted) {
+			wrong("worker %d is %s and has %d tasks ahead", id, w.state, len(w.ahead))
+		}
+		if w.hungry != slices.Contains(p.hungry, w) {
+			wrong("worker %d is hungry: %v, and is in the list: %v", id, w.hungry, !w.hungry)
+		}
+	}
+	if p.parked != parked {
+		wrong("%d tasks are ahead, want %d", p.parked, parked)
 	}
 	if p.busy != count[Busy] {
 		wrong("busy is %d, want %d", p.busy, count[Busy])

@@ -145,6 +145,7 @@ type fakeProcess struct {
 	onSend  func() // called in the middle of Send, before it returns
 	ended   bool   // nothing more is said
 	record  []string
+	lane    []uint64 // what was handed ahead
 	rings   int
 	watched int
 }
@@ -172,6 +173,34 @@ func (p *fakeProcess) Send(t *workers.Task) error {
 		hook()
 	}
 	return nil
+}
+
+func (p *fakeProcess) Ahead(t *workers.Task) (ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended {
+		return false
+	}
+	p.lane = append(p.lane, t.Seq)
+	return true
+}
+
+func (p *fakeProcess) TakeBack() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	back := len(p.lane)
+	p.lane = nil
+	return back
+}
+
+// take takes the next task that was handed ahead.
+func (p *fakeProcess) take() (ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ok = len(p.lane) > 0; ok {
+		p.lane = p.lane[1:]
+	}
+	return ok
 }
 
 func (p *fakeProcess) Cancel(seq uint64) error {
@@ -278,6 +307,11 @@ func (p *fakeProcess) leave() { p.say(workers.Report{Kind: workers.Leaving}) }
 
 func (p *fakeProcess) done(seq uint64, o workers.Outcome) {
 	p.say(workers.Report{Kind: workers.Done, Seq: seq, Outcome: o})
+}
+
+// goOn ends the task and begins the next one that was handed ahead, if there is one.
+func (p *fakeProcess) goOn(seq uint64) {
+	p.say(workers.Report{Kind: workers.Done, Seq: seq, Outcome: workers.Succeeded, Begins: p.take()})
 }
 
 func (p *fakeProcess) exit(how string, clean bool) {

@@ -223,6 +223,28 @@ func TestBusyWorkersAreNotScaledDown(t *testing.T) {
 	})
 }
 
+// A worker that starts is surplus, but cannot be stopped: an idle one is not stopped in its place as long
+// as a task waits that can have it.
+func TestIdleWorkerIsKeptForATaskThatWaits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		cfg := scaling(1, 3)
+		cfg.ScaledownWait = 0
+		b := newBench(t, cfg, habits{})
+		p := b.start(1, 0)
+		b.demand(1)
+		q := b.start(2, 0)
+		b.launcher.behave(habits{silent: true})
+		b.demand(1)
+		p.done(1, workers.Succeeded)
+		b.settle()
+		b.wantStates("0 ready", "1 busy", "2 starting")
+		b.pool.Waiting(0) // it was cancelled
+		b.pass(time.Second)
+		b.wantStates("1 busy", "2 starting")
+		q.done(2, workers.Succeeded)
+	})
+}
+
 func TestPoolWithoutMinimumEndsAndBeginsEmpty(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, scaling(0, 2), habits{})

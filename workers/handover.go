@@ -31,6 +31,7 @@ func (p *Pool) take(t *Task) (*worker, Process) {
 	p.idle[0] = nil
 	p.idle = p.idle[1:]
 	w.assign(t, time.Now())
+	p.feedLocked(w)
 	p.busy++
 	p.watchOutLocked()
 	// Until Waiting says how many are left, t must not count as waiting and as

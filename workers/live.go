@@ -86,6 +86,7 @@ func (p *Pool) hello(w *worker) {
 	switch w.state {
 	case Starting:
 		p.readyToWorkLocked(w, now)
+		do = p.returnLocked(w, p.shareLocked())
 		free = true
 	case Stopping: // it was told to leave before it was ready, and will
 	default:
@@ -94,7 +95,7 @@ func (p *Pool) hello(w *worker) {
 	p.mu.Unlock()
 	do.run()
 	if free {
-		p.events <- Event{Kind: WorkerFree, Worker: w.id}
+		p.report(Event{Kind: WorkerFree, Worker: w.id})
 	}
 }
 
@@ -117,19 +118,33 @@ func (p *Pool) readyToWorkLocked(w *worker, now time.Time) {
 func (p *Pool) done(w *worker, r Report) {
 	now := time.Now()
 	p.mu.Lock()
-	if w.state != Busy || w.task.Seq != r.Seq {
+	unheard := p.skipLocked(w, r.Seq, now)
+	if w.state != Busy || w.task.Seq != r.Seq || r.Begins && len(w.ahead) == 0 {
 		p.mu.Unlock()
 		p.broken(w, "done")
 		return
 	}
 	e := w.ended(r)
-	// One that was adopted has been asked to leave already.
-	do := p.freeLocked(w, r.Stopping || w.adopted, now)
+	w.noteRun(r)
+	var do action
+	if r.Begins {
+		e.Next = p.goOnLocked(w, now)
+	} else {
+		e.Tasks = p.takeBackLocked(w)
+		// One that was adopted has been asked to leave already.
+		do = p.freeLocked(w, r.Stopping || w.adopted, now)
+		if w.state == Ready {
+			e.Tasks = append(e.Tasks, p.shareLocked()...)
+		}
+	}
 	do = append(do, p.workedLocked(w)...)
 	p.counts.add(e.Outcome)
 	p.mu.Unlock()
 	do.run()
-	p.events <- e
+	for _, before := range unheard {
+		p.report(before)
+	}
+	p.report(e)
 }
 
 // freeLocked takes the task from w, which goes on to the next one, or leaves.
@@ -165,10 +180,10 @@ func (p *Pool) asked(w *worker, r Report) {
 		p.log.Warn("control request of a worker that runs no task is ignored", "worker", w.id, "command", r.Command)
 		return
 	}
-	p.events <- Event{
+	p.report(Event{
 		Kind: ControlRequest, Worker: w.id, Task: t,
 		Request: r.Seq, Command: r.Command, Data: r.Data,
-	}
+	})
 }
 
 // leaving is a worker that will read no further task. One that it was given
@@ -184,6 +199,7 @@ func (p *Pool) leaving(w *worker, r Report) {
 	if w.useless(now) || state == Busy && w.unproven(now) {
 		do = p.failedStartLocked(w, cmp.Or(r.Reason, "it left while it was "+string(state)+" and had run no task"), now)
 	}
+	do = append(do, p.returnLocked(w, p.leftAheadLocked(w))...)
 	if state == Busy {
 		if e = w.returned(); w.adopted {
 			e = w.untold(now)
@@ -197,7 +213,7 @@ func (p *Pool) leaving(w *worker, r Report) {
 	p.mu.Unlock()
 	do.run()
 	if state == Busy {
-		p.events <- e
+		p.report(e)
 	}
 }
 
@@ -232,6 +248,7 @@ func (p *Pool) exited(w *worker, r Report) {
 	case w.crashed(r) && !p.draining:
 		do = p.crashedLocked(w, exit, now)
 	}
+	do = append(do, p.returnLocked(w, p.leftAheadLocked(w))...)
 	if state == Busy {
 		e = w.died(r, now)
 		p.unassignLocked(w, now)
@@ -246,7 +263,7 @@ func (p *Pool) exited(w *worker, r Report) {
 	do.run()
 	p.log.Log(context.Background(), level, "worker ended", "worker", w.id, "state", string(state), "exit", exit)
 	if state == Busy {
-		p.events <- e
+		p.report(e)
 	}
 }
 

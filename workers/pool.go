@@ -14,22 +14,25 @@ import (
 type Pool struct {
 	launch Launcher
 	log    *slog.Logger
-	events chan Event
+	report func(Event)
 	wake   chan struct{} // buffered 1: Run looks at the pool again
 	pings  chan struct{} // taken by Run
 	over   chan struct{} // closed at the end of Run
 	living sync.WaitGroup
 
-	mu        sync.Mutex // guards everything below; never held while calling out, logging or sending an event
+	mu        sync.Mutex // guards everything below; never held while logging or reporting, nor while calling out, but for Ahead and TakeBack of a process
 	cfg       Config
 	workers   map[int]*worker // all that have a process or are to have one
 	ended     []Info          // those whose process has ended, for a while; the oldest first
 	idle      []*worker       // ready workers, longest idle first
 	due       deadlines
 	usage     usage
-	waiting   int // tasks that wait, as far as is known
-	busy      int // workers in state Busy
-	usable    int // workers whose state takesTasks
+	hungry    []*worker // workers that could be handed tasks ahead
+	parked    int       // tasks that wait at workers
+	stalled   time.Time // when to look for tasks that hold others up; zero: while none waits behind one
+	waiting   int       // tasks that wait, as far as is known
+	busy      int       // workers in state Busy
+	usable    int       // workers whose state takesTasks
 	nextID    int
 	backoff   backoff
 	tidy      time.Time // when to look for surplus and aged workers; zero: not before a change
@@ -44,11 +47,12 @@ type Pool struct {
 	counts    Counts
 }
 
-// NewPool returns a pool that has no worker before Run.
-func NewPool(cfg Config, launch Launcher, log *slog.Logger) *Pool {
+// NewPool returns a pool that has no worker before Run. It reports to report, which is called
+// from any goroutine, one event of a worker after the other, and must not block. Nothing is
+// reported after the end of Run.
+func NewPool(cfg Config, launch Launcher, report func(Event), log *slog.Logger) *Pool {
 	return &Pool{
-		cfg: cfg, launch: launch, log: log,
-		events:  make(chan Event, 256),
+		cfg: cfg, launch: launch, report: report, log: log,
 		wake:    make(chan struct{}, 1),
 		pings:   make(chan struct{}),
 		over:    make(chan struct{}),
@@ -56,16 +60,11 @@ func NewPool(cfg Config, launch Launcher, log *slog.Logger) *Pool {
 	}
 }
 
-// Events is where the pool reports. The caller must read it until it is closed,
-// which happens at the end of Run.
-func (p *Pool) Events() <-chan Event { return p.events }
-
 // Run keeps the pool until ctx ends, then drains it: running tasks may finish
 // for shutdown_grace, are then cancelled and after cancel_grace killed. It
 // returns when no worker is left. It is called once.
 func (p *Pool) Run(ctx context.Context) error {
 	defer close(p.over)
-	defer close(p.events)
 	starts, stopStarts := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStarts()
 	timer := time.NewTimer(0)
@@ -100,6 +99,7 @@ func (p *Pool) tick(starts context.Context) (alive int, next time.Time) {
 	now := time.Now()
 	p.mu.Lock()
 	do := append(p.expireLocked(now), p.watchLocked(now)...)
+	do = append(do, p.unstallLocked(now)...)
 	if p.draining {
 		do = append(do, p.endTasksLocked(now)...)
 	} else {
@@ -125,6 +125,7 @@ func (p *Pool) nextLocked(now, forget time.Time) time.Time {
 	}
 	sooner(forget)
 	sooner(p.watch)
+	sooner(p.stalled)
 	if due, ok := p.due.next(); ok {
 		sooner(due)
 	}

@@ -20,6 +20,12 @@ type Process interface {
 	// Send hands over a task. An error means that the process has not got it,
 	// never will, and is about to be reported as exited.
 	Send(t *Task) error
+	// Ahead hands over a task that the process may begin by itself when the one that it runs has
+	// ended. ok is false where that cannot be.
+	Ahead(t *Task) (ok bool)
+	// TakeBack returns how many of those tasks, the last ones, the process has not got, and will
+	// not get. It has begun the others, or is about to.
+	TakeBack() int
 	// Cancel interrupts task seq and does nothing if another one runs by then.
 	Cancel(seq uint64) error
 	// Ring repeats the signal of a Cancel. A signal that arrives just before a
@@ -68,6 +74,8 @@ type Report struct {
 	Result   []byte
 	RunTime  time.Duration // as the worker measured it
 	Stopping bool          // the worker leaves after this task
+	Begins   bool          // it begins the next of the tasks that it was handed ahead
+	Printed  bool          // output of the task had not been read when it ended
 
 	// Of Asked.
 	Command string

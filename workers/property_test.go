@@ -3,6 +3,7 @@ package workers_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,7 +23,7 @@ type step struct {
 
 var kinds = []string{
 	"submit", "submit", "submit", "submit with timeout", "pass", "pass",
-	"hello", "done", "done", "done", "done and leave", "leave", "exit", "exit in order",
+	"hello", "go on", "go on", "go on", "go on", "done", "done", "done", "done and leave", "leave", "exit", "exit in order",
 	"ask", "nonsense", "cancel", "deafen", "bad launches", "good launches",
 }
 
@@ -33,6 +34,7 @@ func scripts(t *rapid.T) (cfg workers.Config, steps []step) {
 		ScaledownWait:     time.Duration(rapid.IntRange(0, 20).Draw(t, "scaledown")) * time.Second,
 		WorkerMaxLifetime: time.Duration(rapid.IntRange(0, 3).Draw(t, "lifetime")) * 20 * time.Second,
 		ScaledownReserve:  rapid.IntRange(0, 2).Draw(t, "reserve"),
+		HandAhead:         rapid.IntRange(0, 3).Draw(t, "ahead"),
 		WorkerRemovalWait: time.Duration(rapid.IntRange(0, 3).Draw(t, "removal")) * 10 * time.Second,
 		CancelGrace:       time.Duration(rapid.IntRange(0, 10).Draw(t, "cancel grace")) * time.Second,
 		ShutdownGrace:     time.Duration(rapid.IntRange(0, 30).Draw(t, "shutdown grace")) * time.Second,
@@ -70,18 +72,19 @@ func (p *player) dispatch() {
 		p.fresh = nil
 		p.mu.Unlock()
 		for _, e := range events {
+			for _, t := range slices.Backward(e.Tasks) {
+				again := *t
+				p.queue = append([]*workers.Task{&again}, p.queue...)
+			}
 			switch e.Kind {
 			case workers.TaskEnded:
 				p.ended++
-			case workers.TaskReturned:
-				again := *e.Task
-				p.queue = append([]*workers.Task{&again}, p.queue...)
 			case workers.ControlRequest:
 				_ = p.pool.Reply(e.Worker, e.Request, nil) // it may be gone
 			}
 		}
 		for len(p.queue) > 0 {
-			if _, ok := p.run(p.queue[0]); !ok {
+			if _, ok := p.run(p.queue[0]); !ok && !p.ahead(p.queue[0]) {
 				break
 			}
 			p.queue = p.queue[1:]
@@ -156,6 +159,8 @@ func (p *player) disturb(s step) {
 	switch s.kind {
 	case "hello":
 		proc.hello()
+	case "go on":
+		p.goOn(w.ID, s.n)
 	case "done":
 		proc.done(seq, workers.Cancelled)
 	case "done and leave":
@@ -174,6 +179,19 @@ func (p *player) disturb(s step) {
 		p.pool.Cancel(seq)
 	case "deafen":
 		proc.behave(badHabits[s.n])
+	}
+}
+
+// goOn has a worker end some tasks one after the other, all quick.
+func (p *player) goOn(id, n int) {
+	for range n {
+		for _, w := range p.pool.Workers() {
+			if proc := p.launcher.proc(id); w.ID == id && w.Task != nil && proc != nil {
+				proc.goOn(w.Task.Seq)
+			}
+		}
+		synctest.Wait()
+		p.dispatch()
 	}
 }
 

@@ -92,10 +92,13 @@ func (p *Pool) tidyLocked(now time.Time) (do action) {
 		}
 	}
 	n, again := p.usage.surplus(p.cfg, p.loadLocked(), now)
-	for ; n > 0 && len(p.idle) > 0; n-- {
+	for ; n > 0 && len(p.idle) > p.waiting; n-- {
 		do = append(do, p.stopLocked(p.idle[0], now)...)
 	}
 	p.tidy = again
+	if n > 0 && len(p.idle) > 0 { // tasks that wait are about to get them, or to go
+		p.tidyByLocked(now.Add(time.Second))
+	}
 	for _, w := range p.workers {
 		if w.retire.After(now) {
 			p.tidyByLocked(w.retire)

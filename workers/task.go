@@ -23,7 +23,7 @@ type EventKind int
 // The events that the pool reports.
 const (
 	TaskEnded EventKind = iota
-	// TaskReturned is a task that its worker left behind without having begun it.
+	// TaskReturned is one or several tasks that their worker has not begun and will not begin.
 	TaskReturned
 	// WorkerFree is a worker that became free without having ended a task.
 	WorkerFree
@@ -36,9 +36,13 @@ const (
 type Event struct {
 	Kind   EventKind
 	Worker int
-	Task   *Task // nil for WorkerFree
+	Task   *Task // nil for WorkerFree and TaskReturned
+	// Tasks are those that have not begun and are not to be, in the order in which they were handed
+	// over: of a TaskReturned, and of a TaskEnded whose worker has become free.
+	Tasks []*Task
 
 	// Of a TaskEnded.
+	Next    *Task // which the worker has begun meanwhile, of those that it was handed ahead; nil for none
 	Outcome Outcome
 	Detail  string // one line: the error, how the process ended, what ran out of memory; "" when there is nothing to say
 	Result  []byte // JSON text; nil is null

@@ -19,9 +19,12 @@ type worker struct {
 	greeted time.Time // when it said hello
 	retire  time.Time // when it is too old; zero: never
 
-	task        *Task // nil unless busy
-	watched     bool  // the process was told that it has been running for a while
-	sent        bool  // the task has been written to the process
+	task        *Task   // nil unless busy
+	ahead       []*Task // handed over to be begun after it, oldest first
+	streak      int     // how many quick tasks it has run one after the other
+	hungry      bool    // it is in Pool.hungry
+	watched     bool    // the process was told that it has been running for a while
+	sent        bool    // the task has been written to the process
 	started     time.Time
 	cause       cause     // why the task is to end; never none in a busy worker that was killed
 	interrupted bool      // the process has been told so
@@ -98,6 +101,15 @@ func (w *worker) release() {
 	w.started = time.Time{}
 }
 
+// noteRun keeps whether the worker runs quick tasks that say nothing.
+func (w *worker) noteRun(r Report) {
+	if r.RunTime < quick && r.Outcome == Succeeded && !r.Printed {
+		w.streak++
+	} else {
+		w.streak = 0
+	}
+}
+
 // cancelWord is the result, as JSON, by which the original's workers say that a task was cancelled. A task
 // that was, and returns it, means that.
 const cancelWord = `"<cancel>"`
@@ -122,7 +134,7 @@ func (w *worker) ended(r Report) Event {
 // begun it. One that was to end is not run again.
 func (w *worker) returned() Event {
 	if w.cause == none {
-		return Event{Kind: TaskReturned, Worker: w.id, Task: w.task}
+		return Event{Kind: TaskReturned, Worker: w.id, Tasks: []*Task{w.task}}
 	}
 	return Event{
 		Kind: TaskEnded, Worker: w.id, Task: w.task,

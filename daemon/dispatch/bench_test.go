@@ -26,8 +26,10 @@ func (r *quickRunner) TryRun(seq uint64, _ *message.Message) (int, bool) {
 	}
 }
 
-func (r *quickRunner) Waiting(int)   {}
-func (r *quickRunner) Cancel(uint64) {}
+func (r *quickRunner) Ahead(uint64, *message.Message) (ok bool) { return false }
+func (r *quickRunner) TakeBack() []uint64                       { return nil }
+func (r *quickRunner) Waiting(int)                              {}
+func (r *quickRunner) Cancel(uint64)                            {}
 
 // BenchmarkSubmitRunFinish is the whole way of a task through the dispatcher,
 // four workers, with as many tasks in flight as the name says.

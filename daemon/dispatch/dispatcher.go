@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"dispatcherd/daemon/message"
@@ -18,6 +19,12 @@ type Runner interface {
 	// TryRun hands the task to a free worker and says which. ok is false when
 	// none is free; Freed or Finished must follow when that changes.
 	TryRun(seq uint64, m *message.Message) (worker int, ok bool)
+	// Ahead hands over a task that may begin as soon as a worker has ended another one, by itself.
+	// It stays queued until Ended.Next says that it has begun; Returned may come instead. ok is
+	// false where that cannot be.
+	Ahead(seq uint64, m *message.Message) (ok bool)
+	// TakeBack takes back those of them that have not begun, and returns which.
+	TakeBack() []uint64
 	// Waiting says that n tasks wait for a worker now.
 	Waiting(n int)
 	// Cancel interrupts a task that runs; nothing happens if it ended meanwhile.
@@ -33,20 +40,21 @@ var ErrEnded = errors.New("the dispatcher has ended")
 
 // Dispatcher takes tasks and gives them to its Runner, each at its time.
 type Dispatcher struct {
-	runner    Runner
-	recorder  Recorder // nil for none
-	log       *slog.Logger
-	inbox     inbox
-	questions chan func()   // run by the loop
-	over      chan struct{} // closed at the end of Run
+	runner   Runner
+	recorder Recorder // nil for none
+	log      *slog.Logger
+	inbox    inbox
+	turns    chan struct{} // holds one value, from the begin of Run, while nobody takes a turn
+	over     chan struct{} // closed at the end of Run
+	calm     atomic.Bool   // no task waits for a worker
 
-	// What follows is owned by the Run goroutine.
+	// What follows is owned by whoever takes a turn.
 
 	now      time.Time // at the beginning of this turn of the loop
 	seq      uint64    // of the task accepted last; the first is 1
 	lists    [ended]fifo
-	line     line // of the queued ones
-	running  map[uint64]*task
+	line     line             // of the queued ones
+	running  map[uint64]*task // and those that were handed ahead
 	registry registry
 	delays   delays
 	alarm    *alarm
@@ -64,15 +72,15 @@ type Dispatcher struct {
 // New returns a dispatcher that takes tasks at once and gives them to r during Run.
 func New(r Runner, log *slog.Logger) *Dispatcher {
 	return &Dispatcher{
-		runner:    r,
-		log:       log,
-		inbox:     inbox{wake: make(chan struct{}, 1)},
-		questions: make(chan func()),
-		over:      make(chan struct{}),
-		running:   map[uint64]*task{},
-		registry:  registry{},
-		counts:    map[Outcome]uint64{},
-		timings:   timings{byName: map[string]*Timing{}},
+		runner:   r,
+		log:      log,
+		inbox:    inbox{wake: make(chan struct{}, 1)},
+		turns:    make(chan struct{}, 1),
+		over:     make(chan struct{}),
+		running:  map[uint64]*task{},
+		registry: registry{},
+		counts:   map[Outcome]uint64{},
+		timings:  timings{byName: map[string]*Timing{}},
 	}
 }
 
@@ -85,18 +93,38 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	defer close(d.over)
 	d.alarm = newAlarm()
 	defer d.alarm.timer.Stop()
+	d.turns <- struct{}{}
 	for {
-		var question func()
+		rang := false
 		select {
 		case <-ctx.Done():
+			<-d.turns // for good
 			d.abandon()
 			return nil
 		case <-d.inbox.wake:
 		case <-d.alarm.timer.C:
-			d.alarm.rang()
-		case question = <-d.questions:
+			rang = true
 		}
-		d.turn(question)
+		<-d.turns
+		if rang {
+			d.alarm.rang()
+		}
+		d.turn(nil)
+		d.turns <- struct{}{}
+		d.attend()
+	}
+}
+
+// attend takes a turn here and now, unless somebody else does: who will then see what is new.
+func (d *Dispatcher) attend() {
+	for d.inbox.waits() {
+		select {
+		case <-d.turns:
+		default:
+			return
+		}
+		d.turn(nil)
+		d.turns <- struct{}{}
 	}
 }
 
@@ -105,8 +133,19 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 // or its end will say why not. The only error is ErrEnded. Submit never waits. watch is nil or
 // has room for one value, and gets the task's end.
 func (d *Dispatcher) Submit(m *message.Message, watch chan<- Ended) error {
-	if !d.inbox.put(event{submitted: newTask(m, watch)}) {
+	return d.submit(newTask(m, watch))
+}
+
+// submit takes what has arrived. Where nothing waits it is looked at here and now, which spares a
+// change of goroutines; in a flood the loop takes many at once.
+func (d *Dispatcher) submit(t *task) error {
+	if !d.inbox.put(event{submitted: t}) {
 		return ErrEnded
+	}
+	if d.calm.Load() {
+		d.attend()
+	} else {
+		d.inbox.poke()
 	}
 	return nil
 }
@@ -117,23 +156,30 @@ func (d *Dispatcher) Submit(m *message.Message, watch chan<- Ended) error {
 func (d *Dispatcher) Delay(m *message.Message, carryOut func()) error {
 	t := newTask(m, nil)
 	t.request = carryOut
-	if !d.inbox.put(event{submitted: t}) {
-		return ErrEnded
-	}
-	return nil
+	return d.submit(t)
 }
 
 // Use has these bounds count from now on, for the tasks too that wait or run. It is called again when
 // they say something else. It never waits.
-func (d *Dispatcher) Use(c Concurrency) { d.inbox.put(event{bounds: c}) }
+func (d *Dispatcher) Use(c Concurrency) {
+	d.inbox.put(event{bounds: c})
+	d.inbox.poke()
+}
 
 // Finished says that a task ended that was given to the runner, and that its
 // worker may be free. It never waits.
-func (d *Dispatcher) Finished(e Ended) { d.inbox.put(event{ended: &e}) }
+func (d *Dispatcher) Finished(e Ended) {
+	d.inbox.put(event{ended: &e})
+	d.attend()
+}
 
-// Returned says that a task was given to the runner and not begun, and will
-// not be: it goes back to the head of the queue. It never waits.
-func (d *Dispatcher) Returned(seq uint64) { d.inbox.put(event{returned: seq}) }
+// Returned says that tasks were given to the runner and not begun, and will
+// not be: they go back to the head of the queue, in the order in which they came from there.
+// It never waits.
+func (d *Dispatcher) Returned(seqs ...uint64) {
+	d.inbox.put(event{returned: seqs})
+	d.attend()
+}
 
 // Freed says that a worker became free without a task having ended. It never waits.
 func (d *Dispatcher) Freed() { d.inbox.poke() }
@@ -144,7 +190,7 @@ func (d *Dispatcher) Freed() { d.inbox.poke() }
 func (d *Dispatcher) StopTaking(ctx context.Context) error {
 	err := d.ask(ctx, func() {
 		d.stopping = true
-		d.runner.Waiting(0) // nobody is to start workers for them
+		d.hold()
 	})
 	if errors.Is(err, ErrEnded) {
 		return nil
@@ -157,7 +203,7 @@ func (d *Dispatcher) StopTaking(ctx context.Context) error {
 func (d *Dispatcher) Leave(ctx context.Context) error {
 	err := d.ask(ctx, func() {
 		d.stopping, d.leaving = true, true
-		d.runner.Waiting(0)
+		d.hold()
 	})
 	if errors.Is(err, ErrEnded) {
 		return nil
@@ -190,8 +236,14 @@ func (d *Dispatcher) Adopt(ctx context.Context, m *message.Message, worker int, 
 func (d *Dispatcher) Pause(ctx context.Context) error {
 	return d.ask(ctx, func() {
 		d.paused, d.told = true, -1
-		d.runner.Waiting(0) // nobody is to start workers for them
+		d.hold()
 	})
+}
+
+// hold keeps what is queued from the runner.
+func (d *Dispatcher) hold() {
+	d.takeBack(d.runner.TakeBack())
+	d.runner.Waiting(0) // nobody is to start workers for them
 }
 
 // Resume is the end of a Pause: the tasks that were kept are run.
@@ -240,18 +292,15 @@ func (d *Dispatcher) Cancel(ctx context.Context, f Filter) ([]Entry, error) {
 // ask has the loop run f between two turns. All that was submitted before is
 // seen by f.
 func (d *Dispatcher) ask(ctx context.Context, f func()) error {
-	done := make(chan struct{})
 	select {
-	case d.questions <- func() { f(); close(done) }:
+	case <-d.turns:
 	case <-d.over:
 		return ErrEnded
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	d.turn(f)
+	d.turns <- struct{}{}
+	d.attend()
+	return nil
 }

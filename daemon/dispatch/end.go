@@ -18,6 +18,9 @@ func (d *Dispatcher) take(t *task, e *Ended) {
 		delete(d.running, t.seq)
 		t.twins.active--
 	case Queued:
+		if t.ahead {
+			delete(d.running, t.seq)
+		}
 		t.twins.active--
 	case Blocked:
 		t.twins.blocked.remove(&t.twin)
@@ -50,6 +53,11 @@ func (d *Dispatcher) report(t *task, e *Ended) {
 
 // leave forgets what runs: it goes on, and the next daemon reports its end.
 func (d *Dispatcher) leave() {
+	for _, t := range d.running {
+		if t.ahead { // it could not be taken back
+			d.move(t, Running)
+		}
+	}
 	var uuids []string
 	count := d.lists[Running].n
 	for t := d.lists[Running].first; t != nil; t = d.lists[Running].first {

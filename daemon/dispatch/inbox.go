@@ -7,7 +7,7 @@ type event struct {
 	submitted *task
 	ended     *Ended
 	bounds    Concurrency
-	returned  uint64 // seq
+	returned  []uint64 // seqs
 }
 
 // inbox carries events to the loop. It is a list under a lock and not a
@@ -30,12 +30,15 @@ func (b *inbox) put(e event) bool {
 		return false
 	}
 	b.events = append(b.events, e)
-	first := len(b.events) == 1
 	b.mu.Unlock()
-	if first {
-		b.poke()
-	}
 	return true
+}
+
+// waits says whether there is something to take.
+func (b *inbox) waits() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.events) > 0
 }
 
 // poke makes the loop take a turn.

@@ -51,6 +51,16 @@ func (l *line) rejoin(t *task) {
 	l.list(t).pushFront(&t.wait)
 }
 
+// restore puts t, which has left the line without having run, back where it was. Only what was
+// put to the head since can be before it.
+func (l *line) restore(t *task) {
+	next := l.list(t).first
+	for next != nil && next.task.turn < t.turn {
+		next = next.next
+	}
+	l.list(t).insert(&t.wait, next)
+}
+
 // leave takes t out.
 func (l *line) leave(t *task) { l.list(t).remove(&t.wait) }
 
@@ -124,6 +134,9 @@ func (l *line) rebuild(b Concurrency, queued, running *fifo) {
 		l.began(t)
 	}
 	for _, t := range queued.all() {
+		if t.ahead {
+			continue // it is about to begin
+		}
 		t.gated = false
 		l.join(t)
 	}

@@ -1,6 +1,9 @@
 package dispatch
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // turn does whatever there is to do now, and answers question unless nil.
 func (d *Dispatcher) turn(question func()) {
@@ -17,6 +20,7 @@ func (d *Dispatcher) turn(question func()) {
 	}
 	d.tell()
 	d.alarm.set(d.now, d.delays.next(), d.lateAt())
+	d.calm.Store(d.taking() && d.line.ready() == 0)
 }
 
 // begin takes the time, once a turn: all that happens in it happens at once.
@@ -30,6 +34,7 @@ func (d *Dispatcher) apply(events []event) {
 		case e.ended != nil:
 			d.finished(e.ended)
 		case e.bounds != nil:
+			d.takeBack(d.runner.TakeBack())
 			d.line.rebuild(e.bounds, &d.lists[Queued], &d.lists[Running])
 		default:
 			d.takeBack(e.returned)
@@ -83,7 +88,7 @@ func (d *Dispatcher) admit(t *task) {
 	}
 }
 
-// handOut gives queued tasks to workers while there are free ones.
+// handOut gives queued tasks to workers while there are free ones, and then ahead to busy ones.
 func (d *Dispatcher) handOut() {
 	for d.taking() {
 		t := d.line.next()
@@ -95,13 +100,19 @@ func (d *Dispatcher) handOut() {
 			d.told = -1 // the runner has made a guess of its own
 		}
 		if !ok {
+			d.handAhead()
 			return
 		}
-		t.worker = worker
 		d.running[t.seq] = t
-		d.timings.began(t, d.now)
-		d.move(t, Running)
+		d.began(t, worker)
 	}
+}
+
+// began notes that a worker runs t.
+func (d *Dispatcher) began(t *task, worker int) {
+	t.worker = worker
+	d.timings.began(t, d.now)
+	d.move(t, Running)
 }
 
 // tell reports the length of the queue, to the runner and, when tasks are
@@ -117,7 +128,7 @@ func (d *Dispatcher) tell() {
 	}
 	if waited, warn := d.backlog.note(ready, d.oldest(), d.now); warn {
 		d.log.Warn("tasks wait for a free worker",
-			"queued", ready, "running", len(d.running), "oldest_seconds", waited.Seconds(), "event", "queue-late")
+			"queued", ready, "running", d.lists[Running].n, "oldest_seconds", waited.Seconds(), "event", "queue-late")
 	}
 }
 
@@ -146,24 +157,35 @@ func (d *Dispatcher) finished(e *Ended) {
 		return
 	}
 	t.timing.Run.add(e.RunTime)
+	worker, next := e.Worker, e.Next
+	d.takeBack(e.Back)
 	d.end(t, e)
 	d.settle(t.twins)
+	if t := d.running[next]; t != nil && t.ahead {
+		d.beganAhead(t, worker)
+	}
 }
 
-// takeBack queues a task again that its worker never began. It stays active:
-// nothing changes for its equals.
-func (d *Dispatcher) takeBack(seq uint64) {
-	t := d.running[seq]
-	if t == nil {
-		d.log.Error("a task was returned that is not running; this is a bug", "seq", seq)
-		return
+// takeBack queues tasks again that their worker never began. They stay active:
+// nothing changes for their equals.
+func (d *Dispatcher) takeBack(seqs []uint64) {
+	for _, seq := range slices.Backward(seqs) {
+		t := d.running[seq]
+		if t == nil {
+			d.log.Error("a task was returned that is not running; this is a bug", "seq", seq)
+			continue
+		}
+		delete(d.running, seq)
+		if t.ahead {
+			d.retract(t)
+			continue
+		}
+		d.move(t, Queued)
+		d.lists[Queued].remove(&t.place)
+		d.lists[Queued].pushFront(&t.place)
+		d.line.rejoin(t)
+		t.worker = -1
 	}
-	delete(d.running, seq)
-	d.move(t, Queued)
-	d.lists[Queued].remove(&t.place)
-	d.lists[Queued].pushFront(&t.place)
-	d.line.rejoin(t)
-	t.worker = -1
 }
 
 // settle lets the next blocked one of w go if none of them is active.
@@ -180,7 +202,10 @@ func (d *Dispatcher) move(t *task, to State) {
 	}
 	switch t.state {
 	case Queued:
-		d.line.leave(t)
+		if !t.ahead {
+			d.line.leave(t)
+		}
+		t.ahead = false
 		t.waited += d.now.Sub(t.since)
 	case Running:
 		d.line.stopped(t)

@@ -213,15 +213,35 @@ func (p *pair) draw(t *rapid.T) string {
 func (p *pair) finish(t *rapid.T) {
 	uuid := p.draw(t)
 	outcome := rapid.SampledFrom([]Outcome{Succeeded, Failed, Killed, Abandoned}).Draw(t, "outcome")
-	p.Finished(Ended{Seq: p.runner.leave(uuid), Outcome: outcome})
-	p.model.leave(uuid)
-	p.model.ended[uuid] = outcome
-	p.model.drain()
+	seq := p.runner.leave(uuid)
+	p.Finished(Ended{Seq: seq, Outcome: outcome, Back: p.runner.TakeBack()}) // as the pool does it
+	p.model.finish(uuid, outcome)
+}
+
+// goOn has a worker end its task and begin the next one by itself. What shares a bound would have
+// its turn before that in the model.
+func (p *pair) goOn(t *rapid.T) {
+	uuid := p.draw(t)
+	for _, x := range p.model.running {
+		if x.uuid == uuid && p.model.bounds[x.name].section != "" || !p.runner.hasAhead() {
+			t.Skip("it does not")
+		}
+	}
+	seq, next := p.runner.goOn(uuid)
+	p.Finished(Ended{Seq: seq, Outcome: Succeeded, Worker: p.runner.running[next], Next: next})
+	p.model.finish(uuid, Succeeded)
+}
+
+func (m *model) finish(uuid string, o Outcome) {
+	m.leave(uuid)
+	m.ended[uuid] = o
+	m.drain()
 }
 
 func (p *pair) giveBack(t *rapid.T) {
 	uuid := p.draw(t)
-	p.Returned(p.runner.leave(uuid))
+	seq := p.runner.leave(uuid)
+	p.Returned(append(p.runner.TakeBack(), seq)...)
 	p.model.queue = slices.Insert(p.model.queue, 0, p.model.leave(uuid))
 	p.model.drain()
 }
@@ -308,6 +328,7 @@ func TestDispatcherBehavesAsItsModel(t *testing.T) {
 			}
 			p.Dispatcher = New(p.runner, slog.New(slog.DiscardHandler))
 			p.model.free = slices.Clone(p.runner.free)
+			p.runner.room = rapid.IntRange(0, 3).Draw(t, "room ahead")
 			ctx, cancel := context.WithCancel(context.Background())
 			over := make(chan struct{})
 			go func() { defer close(over); p.Run(ctx) }()
@@ -317,6 +338,7 @@ func TestDispatcherBehavesAsItsModel(t *testing.T) {
 				"submit more":  p.submit,
 				"submit again": p.submit,
 				"finish":       p.finish,
+				"go on":        p.goOn,
 				"give back":    p.giveBack,
 				"cancel":       p.cancelSome,
 				"other bounds": p.rebound,
@@ -329,6 +351,7 @@ func TestDispatcherBehavesAsItsModel(t *testing.T) {
 						t.Skip("enough")
 					}
 					p.runner.hire(workers - 1)
+					p.Returned(p.runner.TakeBack()...)
 					p.Freed()
 					p.model.free = append(p.model.free, workers-1)
 					slices.Sort(p.model.free)

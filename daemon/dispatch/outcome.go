@@ -45,7 +45,13 @@ type Ended struct {
 	RunTime    time.Duration // 0 when it never ran
 	QueueTime  time.Duration // how long it was queued, waiting for a worker
 	Worker     int           // -1 when no worker had it
-	Usage      workers.Usage
+
+	// For the dispatcher alone: the task that this worker has begun meanwhile, of those that it was
+	// handed ahead, 0 for none; and those that come back with this end, as by Returned.
+	Next uint64
+	Back []uint64
+
+	Usage workers.Usage
 	// Death is how its worker's process ended under it; nil when it did not.
 	Death *workers.Death
 }

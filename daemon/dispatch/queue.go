@@ -40,6 +40,20 @@ func (f *fifo) pushFront(x *node) {
 	f.n++
 }
 
+// insert adds x before next, at the end if that is nil.
+func (f *fifo) insert(x, next *node) {
+	switch next {
+	case nil:
+		f.push(x)
+	case f.first:
+		f.pushFront(x)
+	default:
+		x.prev, x.next = next.prev, next
+		x.prev.next, next.prev = x, x
+		f.n++
+	}
+}
+
 // remove takes x, which must be in the list, out of it.
 func (f *fifo) remove(x *node) {
 	if x.prev == nil {

@@ -28,7 +28,9 @@ type fakeRunner struct {
 	started   []string          // uuids in order
 	cancelled []uint64
 	waiting   []int
-	known     int // to wait: what it was told, or has guessed since as the pool does
+	room      int      // for tasks that are handed ahead
+	ahead     []uint64 // those
+	known     int      // to wait: what it was told, or has guessed since as the pool does
 	tries     int
 }
 
@@ -57,6 +59,45 @@ func (r *fakeRunner) TryRun(seq uint64, m *message.Message) (int, bool) {
 	r.seqs[m.UUID] = seq
 	r.started = append(r.started, m.UUID)
 	return w, true
+}
+
+// Ahead takes what there is room for.
+func (r *fakeRunner) Ahead(seq uint64, m *message.Message) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.ahead) >= r.room {
+		return false
+	}
+	r.ahead = append(r.ahead, seq)
+	r.seqs[m.UUID] = seq
+	return true
+}
+
+func (r *fakeRunner) TakeBack() []uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	back := r.ahead
+	r.ahead = nil
+	slices.Reverse(back) // their order is nothing to rely on
+	return back
+}
+
+func (r *fakeRunner) hasAhead() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.ahead) > 0
+}
+
+// goOn ends the task of a worker, which begins the next one by itself, and returns both.
+func (r *fakeRunner) goOn(uuid string) (seq, next uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	seq = r.seqs[uuid]
+	next = r.ahead[0]
+	r.ahead = r.ahead[1:]
+	r.running[next] = r.running[seq]
+	delete(r.running, seq)
+	return seq, next
 }
 
 func (r *fakeRunner) Waiting(n int) {

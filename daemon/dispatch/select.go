@@ -30,6 +30,9 @@ func (d *Dispatcher) find(matches func(*message.Message) bool) ([]*task, []Entry
 // they held back is let go, in the order in which it was blocked.
 func (d *Dispatcher) cancel(matches func(*message.Message) bool) []Entry {
 	tasks, entries := d.find(matches)
+	if slices.ContainsFunc(tasks, func(t *task) bool { return t.ahead }) {
+		d.takeBack(d.runner.TakeBack())
+	}
 	var left []*twins
 	hit := [ended]int{}
 	for _, t := range tasks {
@@ -38,10 +41,14 @@ func (d *Dispatcher) cancel(matches func(*message.Message) bool) []Entry {
 			d.runner.Cancel(t.seq)
 			continue
 		}
+		if t.ahead { // it has just begun, or is on its way back
+			t.doomed = true
+			continue
+		}
 		if t.twins != nil {
 			left = append(left, t.twins)
 		}
-		d.end(t, &Ended{Outcome: Cancelled, Detail: "cancelled before it ran"})
+		d.endWaiting(t)
 	}
 	slices.SortFunc(left, func(a, b *twins) int { return cmp.Compare(a.turn(), b.turn()) })
 	for _, w := range left {

@@ -16,6 +16,9 @@ type task struct {
 
 	adopted bool // an earlier daemon gave it to its worker
 
+	ahead  bool // it was handed ahead: it is queued, not in line, and in running
+	doomed bool // it was handed ahead, and is to be cancelled as soon as it is known where it is
+
 	state  State
 	since  time.Time     // when it entered the state
 	waited time.Duration // that it was Queued before

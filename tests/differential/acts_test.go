@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"dispatcherd/daemon/message"
+	"dispatcherd/tests/stand"
 )
 
 // direct gives an actor an order.
@@ -116,7 +117,7 @@ func (p *player) cancel(one step, seen sight) error {
 	}
 	request := map[string]any{"control": command, "control_data": data}
 	if one.Replies > 0 {
-		request["reply_to"] = replyChannel
+		request["reply_to"] = stand.ReplyChannel
 	}
 	replies, err := p.exchange(one.Via, one.Replies, text(request))
 	for i, r := range replies {
@@ -207,7 +208,7 @@ func (p *player) cancelRow(one step, seen sight) error {
 		seen["skipped"] = "one is hit whose equal is blocked"
 		return nil
 	}
-	request := text(map[string]any{"control": "cancel", "control_data": data, "reply_to": replyChannel})
+	request := text(map[string]any{"control": "cancel", "control_data": data, "reply_to": stand.ReplyChannel})
 	replies, err := p.exchange(one.Via, 1, request)
 	if err != nil {
 		return err
@@ -342,11 +343,11 @@ func (p *player) poison(one step, seen sight) error {
 		return nil
 	}
 	for _, payload := range one.Texts {
-		if err := p.notifier.send(one.Via, payload); err != nil {
+		if err := p.notifier.Send(one.Via, payload); err != nil {
 			return err
 		}
 	}
-	if p.side == original {
+	if p.Side == stand.Original {
 		if err := p.recycled(); err != nil {
 			return err
 		}
@@ -364,7 +365,7 @@ func timesRecycled(s state) float64 {
 func (p *player) recycled() error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for began := time.Now(); time.Since(began) < bound; <-tick.C {
+	for began := time.Now(); time.Since(began) < stand.Bound; <-tick.C {
 		now, err := p.look()
 		if err != nil || timesRecycled(now) > timesRecycled(p.last) {
 			return err
@@ -375,9 +376,9 @@ func (p *player) recycled() error {
 
 // cut ends the service's connections to Postgres.
 func (p *player) cut(step, sight) error {
-	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	ctx, cancel := context.WithTimeout(context.Background(), stand.Bound)
 	defer cancel()
-	rows, err := p.notifier.sender.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> 'stage'")
+	rows, err := p.notifier.Sender.Query(ctx, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> 'stage'")
 	if err != nil {
 		return err
 	}
@@ -387,7 +388,7 @@ func (p *player) cut(step, sight) error {
 	}
 	// Whoever sends on a connection that is just going cannot know whether it has arrived: they are to be gone.
 	for left := 1; left > 0; {
-		err := p.notifier.sender.QueryRow(ctx, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = ANY($1)", backends).Scan(&left)
+		err := p.notifier.Sender.QueryRow(ctx, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid = ANY($1)", backends).Scan(&left)
 		if err != nil {
 			return err
 		}
@@ -413,10 +414,10 @@ func (p *player) line(one step, seen sight) error {
 
 // unheard sends to a channel that the service does not listen to.
 func (p *player) unheard(one step, _ sight) error {
-	if err := p.notifier.send("elsewhere", one.Texts[0]); err != nil {
+	if err := p.notifier.Send("elsewhere", one.Texts[0]); err != nil {
 		return err
 	}
-	_, err := p.notifier.until("low", p.mark())
+	_, err := p.notifier.Until("low", p.mark())
 	p.counted("pg_notify-producer", 1)
 	return err
 }
@@ -440,14 +441,14 @@ func (p *player) ctl(one step, seen sight) error {
 		arguments = append(arguments, "--uuid", uuid)
 	}
 	program := filepath.Join(programs, "dispatcherctl")
-	if p.side == original {
+	if p.Side == stand.Original {
 		program = filepath.Join(os.Getenv("DISPATCHERD_TEST_VENV"), "bin", "dispatcherctl")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), bound)
+	ctx, cancel := context.WithTimeout(context.Background(), stand.Bound)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, append(arguments, "--config", "dispatcher.yml", "--log-level", "ERROR")...)
-	cmd.Dir = p.dir
-	cmd.Env = p.cmd.Env
+	cmd.Dir = p.Dir
+	cmd.Env = p.Cmd.Env
 	out, err := cmd.Output()
 	var failure *exec.ExitError
 	if err != nil && !errors.As(err, &failure) {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"dispatcherd/tests/stand"
 )
 
 // difference is one path at which two sights of a step differ.
@@ -38,8 +40,8 @@ func compare(t *testing.T, s script) (c comparison) {
 	var theirs, mine []sight
 	var theirErr, myErr error
 	var both sync.WaitGroup
-	both.Go(func() { theirs, theirErr = play(t, original, s) })
-	both.Go(func() { mine, myErr = play(t, ours, s) })
+	both.Go(func() { theirs, theirErr = play(t, stand.Original, s) })
+	both.Go(func() { mine, myErr = play(t, stand.Ours, s) })
 	both.Wait()
 	c.allowed = map[string]int{}
 	steps := s.all()

@@ -10,6 +10,7 @@ import (
 
 	"dispatcherd/tests/binaries"
 	"dispatcherd/tests/postgres"
+	"dispatcherd/tests/stand"
 )
 
 // programs is where TestMain builds dispatcherd and dispatcherctl, with the race detector in them.
@@ -42,7 +43,7 @@ const length = 100
 // The same script is given to the Python original and to ours. Whatever differs is a fault, or an allowance
 // with a row in docs/compatibility.md.
 func TestInteropBothServicesDoTheSame(t *testing.T) {
-	venv(t)
+	stand.Venv(t)
 	seeds, asked := seedsAskedFor(t)
 	if !asked {
 		seeds = fixed
@@ -81,20 +82,6 @@ func TestInteropBothServicesDoTheSame(t *testing.T) {
 			t.Errorf("no script needs the allowance %q", name)
 		}
 	}
-}
-
-// venv is the virtual environment that has the original.
-func venv(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("DISPATCHERD_TEST_VENV")
-	if dir == "" {
-		reason := "no Python original: set DISPATCHERD_TEST_VENV to the virtual environment that make test has made in build/venv"
-		if os.Getenv("DISPATCHERD_TEST_REQUIRE") == "1" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
-	}
-	return dir
 }
 
 // seedsAskedFor reads DISPATCHERD_TEST_SEEDS: numbers, and ranges of them such as 100-199.

@@ -8,19 +8,21 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"dispatcherd/tests/stand"
 )
 
 // await polls until something is so.
 func (p *player) await(what string, is func(state) bool) (s state, err error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for began := time.Now(); time.Since(began) < bound; {
+	for began := time.Now(); time.Since(began) < stand.Bound; {
 		if s, err = p.look(); err != nil || is(s) {
 			return s, err
 		}
 		select {
 		case <-tick.C:
-		case <-p.done:
+		case <-p.Done:
 			return s, errors.New("it has ended")
 		}
 	}
@@ -217,12 +219,12 @@ func (p *player) finish(one step, seen sight) error {
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	code, err := p.terminate()
+	code, err := p.Terminate()
 	if err != nil {
 		return err
 	}
 	seen["exit"] = fmt.Sprint(code)
-	_, err = os.Lstat(p.file("d.sock"))
+	_, err = os.Lstat(p.Path("d.sock"))
 	seen["socket"] = fmt.Sprint("gone: ", errors.Is(err, os.ErrNotExist))
 	if p.config.restless() {
 		return nil // there the tasks of the last moment are a matter of chance

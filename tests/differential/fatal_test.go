@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"dispatcherd/tests/stand"
 )
 
 // fatal is what the original does not go on from: what takes its socket down for good, has its delays or its
@@ -62,20 +64,20 @@ func (p *player) provoke(one step) error {
 		return p.stage.order(busy[one.Pick%len(busy)].pid, one.Order)
 	}
 	if overPostgres(one.Via) {
-		return p.notifier.send(one.Via, one.Texts[0])
+		return p.notifier.Send(one.Via, one.Texts[0])
 	}
-	c, err := dial(p.file("d.sock"))
+	c, err := stand.Dial(p.Path("d.sock"))
 	if err != nil {
 		return err
 	}
 	p.clients["provokes"] = c
-	return c.send(one.Texts[0] + "\n")
+	return c.Send(one.Texts[0] + "\n")
 }
 
 // outlives says whether the service goes on after what was sent. Ours does if it comes to rest and hears
 // both of its brokers; of the original what it does instead is waited for.
 func (p *player) outlives(one step) (bool, error) {
-	if p.side == ours {
+	if p.Side == stand.Ours {
 		if _, err := p.exchange("socket", 0); err != nil {
 			return false, err
 		}
@@ -87,13 +89,13 @@ func (p *player) outlives(one step) (bool, error) {
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for began := time.Now(); time.Since(began) < bound; {
+	for began := time.Now(); time.Since(began) < stand.Bound; {
 		if one.Order != "" && p.lostResult() || one.Order == "" && p.begunAnew(producerOf(one.Via)) {
 			return false, nil
 		}
 		select {
 		case <-tick.C:
-		case <-p.done:
+		case <-p.Done:
 			return false, nil
 		}
 	}
@@ -111,10 +113,10 @@ func (p *player) begunAnew(producer string) bool {
 		now, err := p.look()
 		return err != nil || recycles(now.producers) > recycles(p.last.producers)
 	}
-	if err := p.notifier.send("low", `{"control": "producers", "reply_to": "`+replyChannel+`"}`); err != nil {
+	if err := p.notifier.Send("low", `{"control": "producers", "reply_to": "`+stand.ReplyChannel+`"}`); err != nil {
 		return false
 	}
-	reply, err := p.notifier.reply(time.Second) // none if the service is ending
+	reply, err := p.notifier.Reply(time.Second) // none if the service is ending
 	if err != nil {
 		return false
 	}
@@ -125,7 +127,7 @@ func (p *player) begunAnew(producer string) bool {
 // lostResult says whether the original has found out, beside its loop, that a result cannot be sent: its
 // worker has done with it by then, and stays busy.
 func (p *player) lostResult() bool {
-	text, err := os.ReadFile(p.file("log"))
+	text, err := os.ReadFile(p.Path("log"))
 	return err == nil && strings.Contains(string(text), "in _feed")
 }
 
@@ -133,18 +135,18 @@ func (p *player) lostResult() bool {
 func (p *player) restart() error {
 	p.hangUp()
 	p.stage.close() // which ends all tasks that wait for an order
-	if p.side == original {
-		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it would leave its workers, or not stop
-		<-p.done
-		os.Remove(p.file("d.sock")) // which a worker may have open until it is gone, too
+	if p.Side == stand.Original {
+		_ = syscall.Kill(-p.Cmd.Process.Pid, syscall.SIGKILL) // it would leave its workers, or not stop
+		<-p.Done
+		os.Remove(p.Path("d.sock")) // which a worker may have open until it is gone, too
 	} else if _, err := p.terminate(); err != nil {
 		return err
 	}
 	var err error
-	if p.stage, err = newStage(p.dir); err != nil {
+	if p.stage, err = newStage(p.Dir); err != nil {
 		return err
 	}
-	p.done = make(chan struct{})
+	p.Done = make(chan struct{})
 	if err := p.run(); err != nil {
 		return err
 	}

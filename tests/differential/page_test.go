@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"dispatcherd/tests/stand"
 )
 
 // pages are requests for the page of metrics: what is known to differ, and the bytes.
@@ -78,7 +80,7 @@ func (p *player) fetch(request string, ends bool) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(bound)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(stand.Bound)); err != nil {
 		return "", err
 	}
 	if _, err := io.WriteString(conn, request); err != nil {
@@ -167,11 +169,11 @@ func (p *player) pageCounts() (counts map[string]any, err error) {
 }
 
 func (p *player) askForCounts() (map[string]any, error) {
-	if err := p.poll.send(`{"control": "metrics", "reply_to": "x"}` + "\n"); err != nil {
+	if err := p.poll.Send(`{"control": "metrics", "reply_to": "x"}` + "\n"); err != nil {
 		return nil, err
 	}
 	p.counted("socket-producer", 1)
-	text, err := p.poll.reply()
+	text, err := p.poll.Reply()
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"dispatcherd/tests/stand"
 )
 
 // cancelSignal is how the original interrupts a task.
@@ -21,9 +23,9 @@ const mark = "barrier-"
 type player struct {
 	*service
 	config   configuration
-	poll     *client            // the player's own questions
-	clients  map[string]*client // that the script speaks over
-	notifier *notifier
+	poll     *stand.Client            // the player's own questions
+	clients  map[string]*stand.Client // that the script speaks over
+	notifier *stand.Notifier
 
 	marks    int
 	polls    int            // requests of the player's own that have been counted
@@ -41,16 +43,16 @@ type player struct {
 
 func newPlayer(v *service, c configuration) *player {
 	return &player{
-		service: v, config: c, clients: map[string]*client{}, produced: map[string]int{},
+		service: v, config: c, clients: map[string]*stand.Client{}, produced: map[string]int{},
 		killed: map[int]bool{}, helped: map[string]bool{}, stubborn: map[string]bool{}, alias: map[int]string{}, earlier: map[int]int{},
 	}
 }
 
 // play gives a script to one service and returns what came of each step, the start being the first
 // and the stop the last. After an error there is nothing more.
-func play(t *testing.T, s side, script script) (sights []sight, err error) {
+func play(t *testing.T, s stand.Side, script script) (sights []sight, err error) {
 	v, err := start(t, s, script.Config)
-	if v != nil && v.cmd != nil && v.cmd.Process != nil {
+	if v != nil {
 		defer v.end()
 	}
 	if err != nil {
@@ -61,7 +63,7 @@ func play(t *testing.T, s side, script script) (sights []sight, err error) {
 	for i, one := range script.all() {
 		seen, err := p.perform(one)
 		if err != nil {
-			return sights, fmt.Errorf("step %d, %s: %s: %w\n%s", i, jsonText(one), s, err, v.log())
+			return sights, fmt.Errorf("step %d, %s: %s: %w\n%s", i, jsonText(one), s, err, v.lastLog())
 		}
 		sights = append(sights, seen)
 	}
@@ -122,19 +124,19 @@ func (p *player) begin(_ step, seen sight) (err error) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for began := time.Now(); ; {
-		if p.poll, err = dial(p.file("d.sock")); err == nil {
+		if p.poll, err = stand.Dial(p.Path("d.sock")); err == nil {
 			break
 		}
 		select {
 		case <-tick.C:
-		case <-p.done:
+		case <-p.Done:
 			return errors.New("it has ended")
 		}
-		if time.Since(began) > bound {
+		if time.Since(began) > stand.Bound {
 			return err
 		}
 	}
-	if p.notifier, err = newNotifier(p.database.ConnInfo() + " application_name=stage"); err != nil {
+	if p.notifier, err = stand.NewNotifier(p.Database.ConnInfo() + " application_name=stage"); err != nil {
 		return err
 	}
 	return p.knock()
@@ -142,12 +144,12 @@ func (p *player) begin(_ step, seen sight) (err error) {
 
 // knock waits until the service hears what comes over Postgres.
 func (p *player) knock() error {
-	for began := time.Now(); time.Since(began) < bound; {
+	for began := time.Now(); time.Since(began) < stand.Bound; {
 		m := p.mark()
-		if err := p.notifier.send("low", strings.TrimSuffix(asking(m), "\n")); err != nil {
+		if err := p.notifier.Send("low", strings.TrimSuffix(stand.Asking(m), "\n")); err != nil {
 			return err
 		}
-		late, err := p.notifier.before(m, time.Second)
+		late, err := p.notifier.Before(m, time.Second)
 		for _, reply := range late {
 			if strings.Contains(reply, mark) { // to an earlier one, which was heard
 				p.counted("pg_notify-producer", 1)
@@ -158,7 +160,7 @@ func (p *player) knock() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s does not listen", p.side)
+	return fmt.Errorf("%s does not listen", p.Side)
 }
 
 func (p *player) mark() string {
@@ -169,23 +171,23 @@ func (p *player) mark() string {
 // hangUp ends all connections.
 func (p *player) hangUp() {
 	for _, c := range p.clients {
-		c.conn.Close()
+		c.Conn.Close()
 	}
 	if p.poll != nil {
-		p.poll.conn.Close()
+		p.poll.Conn.Close()
 	}
 	if p.notifier != nil {
-		p.notifier.close()
+		p.notifier.Close()
 	}
-	p.clients, p.poll, p.notifier = map[string]*client{}, nil, nil
+	p.clients, p.poll, p.notifier = map[string]*stand.Client{}, nil, nil
 }
 
 // client is the connection of a name, which is opened when it is first used.
-func (p *player) client(name string) (*client, error) {
+func (p *player) client(name string) (*stand.Client, error) {
 	if c, ok := p.clients[name]; ok {
 		return c, nil
 	}
-	c, err := dial(p.file("d.sock"))
+	c, err := stand.Dial(p.Path("d.sock"))
 	if err == nil {
 		p.clients[name] = c
 	}
@@ -219,17 +221,17 @@ func (p *player) exchange(via string, owed int, texts ...string) (replies []stri
 		return nil, err
 	}
 	if len(texts) > 0 {
-		if err := c.send(strings.Join(texts, "\n") + "\n"); err != nil {
+		if err := c.Send(strings.Join(texts, "\n") + "\n"); err != nil {
 			return nil, err
 		}
 	}
-	if replies, err = c.until(p.mark()); err != nil {
+	if replies, err = c.Until(p.mark()); err != nil {
 		delete(p.clients, via) // a new one next time
 		return replies, err
 	}
 	p.counted("socket-producer", 1)
-	if c.long > 0 {
-		return replies, fmt.Errorf("%d lines of a reply have more than 1024 bytes", c.long)
+	if c.Long > 0 {
+		return replies, fmt.Errorf("%d lines of a reply have more than 1024 bytes", c.Long)
 	}
 	return replies, nil
 }
@@ -238,37 +240,37 @@ func (p *player) exchange(via string, owed int, texts ...string) (replies []stri
 // answers, so that nothing is sent before the answer has come.
 func (p *player) notify(channel string, owed int, texts ...string) (replies []string, err error) {
 	for _, text := range texts {
-		if err := p.notifier.send(channel, text); err != nil {
+		if err := p.notifier.Send(channel, text); err != nil {
 			return nil, err
 		}
 	}
 	for range owed {
-		r, err := p.notifier.reply(bound)
+		r, err := p.notifier.Reply(stand.Bound)
 		if err != nil {
 			return replies, err
 		}
 		replies = append(replies, r)
 	}
-	more, err := p.notifier.until(channel, p.mark())
+	more, err := p.notifier.Until(channel, p.mark())
 	p.counted("pg_notify-producer", 1)
 	return append(replies, more...), err
 }
 
 // fresh is a connection for one step; what it says ends with the end of what is sent.
 func (p *player) fresh(text string) (replies []string, err error) {
-	c, err := dial(p.file("d.sock"))
+	c, err := stand.Dial(p.Path("d.sock"))
 	if err != nil {
 		return nil, err
 	}
-	defer c.conn.Close()
-	if err := c.send(text); err != nil {
+	defer c.Conn.Close()
+	if err := c.Send(text); err != nil {
 		return nil, err
 	}
-	if err := c.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil && !errors.Is(err, syscall.ENOTCONN) {
+	if err := c.Conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil && !errors.Is(err, syscall.ENOTCONN) {
 		return nil, err
 	}
 	for {
-		r, err := c.reply()
+		r, err := c.Reply()
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
 			return replies, nil

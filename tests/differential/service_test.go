@@ -4,35 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
-	"dispatcherd/tests/postgres"
+	"dispatcherd/tests/stand"
 )
 
-// side is one of the two services that are compared.
-type side string
-
-const (
-	original side = "the original"
-	ours     side = "ours"
-)
-
-// service is one of them, running in a directory of its own.
+// service is one of the two that are compared, and its stage.
 type service struct {
-	side        side
-	dir         string
+	*stand.Service
 	interrupted bool   // at the end, by SIGINT
 	host        string // of its page of metrics
-	database    *postgres.Database
 	stage       *stage
-	cmd         *exec.Cmd
-	done        chan struct{} // closed when it has ended
 }
 
 // configuration is the dispatcher.yml of both services. It is a part of the script.
@@ -130,93 +115,45 @@ func (c configuration) manager() (text string) {
 }
 
 // start runs a service on a configuration.
-func start(t *testing.T, s side, c configuration) (*service, error) {
-	dir, err := os.MkdirTemp("", "d-") // t.TempDir can be too long for the path of a socket
+func start(t *testing.T, side stand.Side, c configuration) (*service, error) {
+	place, err := stand.New(t, side)
 	if err != nil {
 		return nil, err
 	}
-	v := &service{side: s, dir: dir, host: newHost(), interrupted: c.Interrupted, database: postgres.Shared(t).NewDatabase(t), done: make(chan struct{})}
-	if err := os.WriteFile(v.file("dispatcher.yml"), []byte(c.text(v.database.ConnInfo(), v.host)), 0o600); err != nil {
-		return nil, err
+	v := &service{Service: place, host: newHost(), interrupted: c.Interrupted}
+	if err := os.WriteFile(v.Path("dispatcher.yml"), []byte(c.text(v.Database.ConnInfo(), v.host)), 0o600); err != nil {
+		return v, err
 	}
-	if v.stage, err = newStage(dir); err != nil {
-		return nil, err
+	if v.stage, err = newStage(v.Dir); err != nil {
+		return v, err
 	}
 	return v, v.run()
 }
 
-func (v *service) file(name string) string { return filepath.Join(v.dir, name) }
-
-// run starts the process, in a group of its own.
-func (v *service) run() error {
-	venv, err := filepath.Abs(os.Getenv("DISPATCHERD_TEST_VENV"))
-	if err != nil {
-		return err
-	}
-	project, err := filepath.Abs("project")
-	if err != nil {
-		return err
-	}
-	program := filepath.Join(venv, "bin", "dispatcherd")
-	if v.side == ours {
-		program = filepath.Join(programs, "dispatcherd")
-	}
-	log, err := os.Create(v.file("log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	v.cmd = exec.Command(program, "--config", "dispatcher.yml", "--log-level", "INFO")
-	v.cmd.Dir, v.cmd.Stdout, v.cmd.Stderr = v.dir, log, log
-	v.cmd.Env = append(os.Environ(), "PYTHONPATH="+project, "PYTHONDONTWRITEBYTECODE=1", "TMPDIR="+v.dir,
-		"PATH="+filepath.Join(venv, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
-	v.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := v.cmd.Start(); err != nil {
-		return err
-	}
-	go func() {
-		_ = v.cmd.Wait() // ProcessState tells how it has ended
-		close(v.done)
-	}()
-	return nil
-}
+// run starts the process.
+func (v *service) run() error { return v.Run(programs, "project", "dispatcher.yml") }
 
 // terminate asks the service to stop and returns its exit code.
 func (v *service) terminate() (code int, err error) {
-	signal := syscall.SIGTERM
-	if v.interrupted {
-		signal = syscall.SIGINT
+	if !v.interrupted {
+		return v.Terminate()
 	}
-	if err := v.cmd.Process.Signal(signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := v.Cmd.Process.Signal(syscall.SIGINT); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return 0, err
 	}
-	select {
-	case <-v.done:
-		return v.cmd.ProcessState.ExitCode(), nil
-	case <-time.After(bound):
-		return 0, fmt.Errorf("%s does not stop", v.side)
-	}
+	return v.Wait()
 }
 
 // end ends the service, whatever state it is in, and removes its files.
 func (v *service) end() {
-	select {
-	case <-v.done:
-	default:
-		if _, err := v.terminate(); err != nil {
-			_ = syscall.Kill(-v.cmd.Process.Pid, syscall.SIGKILL) // the original leaves its workers otherwise
-			<-v.done
-		}
+	if v.stage != nil {
+		defer v.stage.close()
 	}
-	v.stage.close()
-	os.RemoveAll(v.dir)
+	v.End()
 }
 
-// log is the end of what the service has logged.
-func (v *service) log() string {
-	text, err := os.ReadFile(v.file("log"))
-	if err != nil {
-		return err.Error()
-	}
-	return string(text[max(0, len(text)-6000):])
+// lastLog is the end of what the service has logged.
+func (v *service) lastLog() string {
+	text := v.Log()
+	return text[max(0, len(text)-6000):]
 }

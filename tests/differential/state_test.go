@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dispatcherd/daemon/message"
+	"dispatcherd/tests/stand"
 )
 
 // state is what a service says of itself in one moment.
@@ -25,15 +26,15 @@ var looks = []string{"running", "workers", "chunks", "main", "producers"}
 // look asks for the state, on a connection that is for nothing else.
 func (p *player) look() (s state, err error) {
 	for _, command := range looks {
-		if err := p.poll.send(fmt.Sprintf(`{"control": %q, "reply_to": "x"}`+"\n", command)); err != nil {
+		if err := p.poll.Send(fmt.Sprintf(`{"control": %q, "reply_to": "x"}`+"\n", command)); err != nil {
 			return s, err
 		}
 	}
 	p.counted("socket-producer", len(looks))
 	for _, part := range []*map[string]any{&s.running, &s.workers, &s.chunks, &s.main, &s.producers} {
-		text, err := p.poll.reply()
+		text, err := p.poll.Reply()
 		if err != nil {
-			return s, fmt.Errorf("look at %s: %w", p.side, err)
+			return s, fmt.Errorf("look at %s: %w", p.Side, err)
 		}
 		if *part, err = object(text); err != nil {
 			return s, err
@@ -132,7 +133,7 @@ func (p *player) settle() (s state, err error) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	var before, why string
-	for began := time.Now(); time.Since(began) < bound; {
+	for began := time.Now(); time.Since(began) < stand.Bound; {
 		if s, err = p.look(); err != nil {
 			return s, err
 		}
@@ -148,11 +149,11 @@ func (p *player) settle() (s state, err error) {
 		select {
 		case <-tick.C:
 		case <-p.stage.changed:
-		case <-p.done:
-			return s, fmt.Errorf("%s has ended", p.side)
+		case <-p.Done:
+			return s, fmt.Errorf("%s has ended", p.Side)
 		}
 	}
-	return s, fmt.Errorf("%s does not come to rest: %s", p.side, why)
+	return s, fmt.Errorf("%s does not come to rest: %s", p.Side, why)
 }
 
 // restless says what a service will still do by itself, "" if nothing is known.
@@ -207,7 +208,7 @@ func short(v any) bool {
 // help repeats the signal of a cancel that the original has sent before its worker had read the task,
 // where it is lost for ever (a race that is not to be compared).
 func (p *player) help(w worker, waited time.Duration) {
-	if p.side == original && w.cancel && waited > 5*time.Second && !p.helped[w.uuid] {
+	if p.Side == stand.Original && w.cancel && waited > 5*time.Second && !p.helped[w.uuid] {
 		p.helped[w.uuid] = true
 		signalWorker(w.pid, cancelSignal)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"dispatcherd/daemon/message"
+	"dispatcherd/tests/stand"
 )
 
 // twin is a serial task and its equal, and another that ends at once. The first one's worker dies, or it
@@ -75,7 +76,7 @@ func (p *player) cancelTwin(one step) error {
 		return err
 	}
 	data := map[string]any{"uuid": m.UUID}
-	_, err = p.exchange(one.Via, 1, text(map[string]any{"control": "cancel", "control_data": data, "reply_to": replyChannel}))
+	_, err = p.exchange(one.Via, 1, text(map[string]any{"control": "cancel", "control_data": data, "reply_to": stand.ReplyChannel}))
 	return err
 }
 
@@ -105,9 +106,9 @@ func (p *player) sendOverBoth(one step, seen sight) error {
 	}
 	for i, text := range one.Texts {
 		if i%2 == 0 {
-			err = p.notifier.send("low", text)
+			err = p.notifier.Send("low", text)
 		} else {
-			err = c.send(text + "\n")
+			err = c.Send(text + "\n")
 		}
 		if err != nil {
 			return err

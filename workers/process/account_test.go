@@ -171,7 +171,7 @@ func TestWorkerThatDiesWithoutATaskHasNoUsage(t *testing.T) {
 
 func TestTaskOfAnEarlierDaemonIsNotChargedForThoseBeforeIt(t *testing.T) {
 	t.Parallel()
-	r := newRigWith(t, sample, 2)
+	r := newRigWith(t, Inherited{sample, 2})
 	r.die(supervisor.Exit{Signal: syscall.SIGSEGV, Core: true, Account: &supervisor.Account{CPU: time.Hour, Read: 5, Written: 6, MemoryPeak: 7}})
 	if got := r.last(); got.Usage != (workers.Usage{MemoryPeak: 7}) || got.Death != (workers.Death{Signal: syscall.SIGSEGV, Core: true}) {
 		t.Errorf("usage %+v, death %+v", got.Usage, got.Death)

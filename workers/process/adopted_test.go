@@ -41,7 +41,7 @@ func TestTaskIsNotedForAsLongAsItRuns(t *testing.T) {
 
 func TestTaskOfAnEarlierDaemonHasTwoNumbers(t *testing.T) {
 	t.Parallel()
-	r := newRigWith(t, &workers.Task{Seq: 70, UUID: "u-70", Name: "app.old"}, 5)
+	r := newRigWith(t, Inherited{&workers.Task{Seq: 70, UUID: "u-70", Name: "app.old"}, 5})
 	defer r.end()
 	if _, err := r.stdout.WriteString("still here\n"); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestProcessThatIsGivenUpWritesItsFramesOut(t *testing.T) {
 // adopted is a worker of an earlier daemon that has written frames which nobody has read.
 func adopted(t *testing.T, unread ...[]byte) (*rig, *inbox) {
 	t.Helper()
-	r := newRigWith(t, &workers.Task{Seq: 70, UUID: "u-70", Name: "app.old"}, 5)
+	r := newRigWith(t, Inherited{&workers.Task{Seq: 70, UUID: "u-70", Name: "app.old"}, 5})
 	for _, b := range unread {
 		if _, err := r.worker.Write(b); err != nil {
 			t.Fatal(err)

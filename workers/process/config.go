@@ -117,6 +117,6 @@ func (c Config) Spec(generation int, cancelGrace, shutdownGrace time.Duration) s
 		Generation: generation, Python: c.Python, PythonPath: c.PythonPath,
 		WorkingDirectory: c.WorkingDirectory, Preload: c.Preload, Class: c.Class,
 		Kwargs: kwargs, Settings: c.Settings, IdleTimeout: c.IdleTimeout, Env: c.Env, Tasks: c.Tasks, TasksAllow: c.TasksAllow,
-		CancelGrace: cancelGrace, ShutdownGrace: shutdownGrace, Measure: true, Leftovers: c.LeftoverProcesses,
+		CancelGrace: cancelGrace, ShutdownGrace: shutdownGrace, Measure: true, Lanes: true, Leftovers: c.LeftoverProcesses,
 	}
 }

@@ -27,7 +27,8 @@ import (
 //	0  uint8   outcome: 1 succeeded, 2 failed, 3 cancelled
 //	1  uint8   flags: bit 0, the worker leaves after this task; bit 1, a usage follows this
 //	           part; bit 2, it cannot be all of it: other processes are in the worker's
-//	           cgroup, or its memory has grown
+//	           cgroup, or its memory has grown; bit 3, the worker begins the next of the
+//	           tasks that it was handed ahead, and nothing that it has printed is unread
 //	2  uint16  zero
 //	4  uint32  length of the error text
 //	8  float64 when the task began, Unix time in seconds
@@ -50,7 +51,7 @@ const (
 	doneSize   = 24
 	usageSize  = 56
 	// The flags of a done frame.
-	leavesFlag, measuredFlag, moreFlag = 1, 2, 4
+	leavesFlag, measuredFlag, moreFlag, beginsFlag = 1, 2, 4, 8
 	// maxBody is far above any message, and what a broken peer can make us hold.
 	maxBody = 256 << 20
 	// wireVersion is what a worker's hello must say.
@@ -132,7 +133,7 @@ func doneReport(seq uint64, body []byte) (workers.Report, done, error) {
 	if len(body) < size {
 		return workers.Report{}, done{}, fmt.Errorf("done frame of %d bytes", len(body))
 	}
-	r := workers.Report{Kind: workers.Done, Seq: seq, Stopping: body[1]&leavesFlag != 0}
+	r := workers.Report{Kind: workers.Done, Seq: seq, Stopping: body[1]&leavesFlag != 0, Begins: body[1]&beginsFlag != 0}
 	d := done{measured: body[1]&measuredFlag != 0, more: body[1]&moreFlag != 0}
 	switch body[0] {
 	case 1:

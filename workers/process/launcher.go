@@ -43,13 +43,19 @@ func (l *Launcher) Launch(ctx context.Context, id int) (workers.Process, error) 
 	if err != nil {
 		return nil, err
 	}
-	return l.open(launched, nil, 0)
+	return l.open(launched, nil)
 }
 
-// Adopt makes a process of a worker of an earlier daemon. t is the task that it runs, or
-// nil; theirs is that task's number in the note about it.
-func (l *Launcher) Adopt(launched *supervisor.Launched, t *workers.Task, theirs uint64) (workers.Process, error) {
-	p, err := l.open(launched, t, theirs)
+// Inherited is a task of an earlier daemon.
+type Inherited struct {
+	Task   *workers.Task
+	Theirs uint64 // its number in the note about it, and in the worker's frames
+}
+
+// Adopt makes a process of a worker of an earlier daemon. The first of tasks is the one that it
+// ran when that daemon last heard of it; it may have begun the others since, in this order.
+func (l *Launcher) Adopt(launched *supervisor.Launched, tasks []Inherited) (workers.Process, error) {
+	p, err := l.open(launched, tasks)
 	if err != nil {
 		return nil, err
 	}
@@ -59,9 +65,9 @@ func (l *Launcher) Adopt(launched *supervisor.Launched, t *workers.Task, theirs 
 	return p, nil
 }
 
-func (l *Launcher) open(launched *supervisor.Launched, t *workers.Task, theirs uint64) (*Process, error) {
+func (l *Launcher) open(launched *supervisor.Launched, tasks []Inherited) (*Process, error) {
 	id := launched.Worker
-	p, err := newProcess(id, launched, t, theirs, l.holder, l.log)
+	p, err := newProcess(id, launched, tasks, l.holder, l.log)
 	if err != nil {
 		_ = l.holder.Kill(id) // what err says is worth more
 		return nil, fmt.Errorf("worker %d: %w", id, err)

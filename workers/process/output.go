@@ -3,6 +3,7 @@ package process
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"strings"
@@ -32,18 +33,19 @@ type output struct {
 	file    *os.File
 	log     *slog.Logger
 	current *atomic.Pointer[workers.Task]
+	ahead   *ahead
 
 	mu   sync.Mutex // guards the fields below; held while logging, which keeps the lines in order
 	line []byte     // the line that has begun
 	buf  []byte
 }
 
-func newOutput(stream string, file *os.File, current *atomic.Pointer[workers.Task], log *slog.Logger) (*output, error) {
+func newOutput(stream string, file *os.File, current *atomic.Pointer[workers.Task], a *ahead, log *slog.Logger) (*output, error) {
 	raw, err := file.SyscallConn()
 	if err != nil {
 		return nil, err
 	}
-	return &output{stream: stream, raw: raw, file: file, log: atAnyLevel(log), current: current}, nil
+	return &output{stream: stream, raw: raw, file: file, log: atAnyLevel(log), current: current, ahead: a}, nil
 }
 
 // run logs until the stream ends or is closed.
@@ -52,11 +54,13 @@ func (o *output) run() {
 	// the other end; there is nothing to report.
 	_ = o.raw.Read(func(fd uintptr) bool {
 		for {
-			switch o.pump(int(fd)) {
+			switch _, state := o.pump(int(fd), false); state {
 			case empty:
 				return false // wait for more
 			case ended:
 				return true
+			case shut:
+				o.ahead.wait()
 			case more:
 			}
 		}
@@ -64,21 +68,28 @@ func (o *output) run() {
 }
 
 // drain logs what has been written so far, and what a line has begun with when
-// the writer will not go on with it.
-func (o *output) drain() {
-	_ = o.raw.Control(func(fd uintptr) { o.pump(int(fd)) })
+// the writer will not go on with it. It says whether there was anything to read. The worker does
+// nothing meanwhile, so that all of it is the current task's.
+func (o *output) drain() (some bool) {
+	_ = o.raw.Control(func(fd uintptr) { some, _ = o.pump(int(fd), true) })
+	o.endLine()
+	return some
+}
+
+// endLine logs what a line has begun with when the writer will not go on with it.
+func (o *output) endLine() {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	if len(o.line) > 0 {
-		o.emit(o.line)
+		o.emit(o.line, o.current.Load())
 		o.line = o.line[:0]
 	}
-	o.mu.Unlock()
 }
 
 // catchUp logs the lines that are complete: what was written before something else
 // that the worker says.
 func (o *output) catchUp() {
-	_ = o.raw.Control(func(fd uintptr) { o.pump(int(fd)) })
+	_ = o.raw.Control(func(fd uintptr) { o.pump(int(fd), false) })
 }
 
 // What a stream holds after a turn of pump.
@@ -88,32 +99,50 @@ const (
 	empty stream = iota // nothing now
 	more                // there may be more
 	ended               // nothing ever again
+	shut                // it is not known whose it would be
 )
 
 // pump logs what can be read now, at most one turn of it: a writer that never
-// pauses must not keep the lock for ever.
-func (o *output) pump(fd int) stream {
+// pauses must not keep the lock for ever. It is certain that all is the current task's, or that is
+// asked at each read.
+func (o *output) pump(fd int, certain bool) (some bool, state stream) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.buf == nil {
 		o.buf = make([]byte, readSize)
 	}
 	for read := 0; read < turn; {
-		n, err := ignoringEINTR(func() (int, error) { return syscall.Read(fd, o.buf) })
-		if err == syscall.EAGAIN {
-			return empty
+		n, owner, err := o.read(fd, certain)
+		switch {
+		case err == errShut:
+			return read > 0, shut
+		case err == syscall.EAGAIN:
+			return read > 0, empty
+		case n <= 0 || err != nil:
+			return read > 0, ended
 		}
-		if n <= 0 || err != nil {
-			return ended
-		}
-		o.add(o.buf[:n])
+		o.add(o.buf[:n], owner)
 		read += n
 	}
-	return more
+	return true, more
 }
 
-// add splits b into lines.
-func (o *output) add(b []byte) {
+// errShut is that nothing may be read now.
+var errShut = errors.New("it is not known whose the output would be")
+
+// read reads once, and says whose it is.
+func (o *output) read(fd int, certain bool) (n int, owner *workers.Task, err error) {
+	o.ahead.mu.Lock()
+	defer o.ahead.mu.Unlock()
+	if !certain && len(o.ahead.tasks) > 0 && !o.ahead.over {
+		return 0, nil, errShut
+	}
+	n, err = ignoringEINTR(func() (int, error) { return syscall.Read(fd, o.buf) })
+	return n, o.current.Load(), err
+}
+
+// add splits b, of a task of which that is known, into lines.
+func (o *output) add(b []byte, owner *workers.Task) {
 	for len(b) > 0 {
 		end := bytes.IndexByte(b, '\n')
 		part := b
@@ -123,7 +152,7 @@ func (o *output) add(b []byte) {
 		if room := maxLine - len(o.line); len(part) > room {
 			o.line, b = append(o.line, part[:room]...), b[room:]
 			whole := len(o.line) - unfinished(o.line)
-			o.emit(o.line[:whole])
+			o.emit(o.line[:whole], owner)
 			o.line = append(o.line[:0], o.line[whole:]...)
 			continue
 		}
@@ -132,9 +161,9 @@ func (o *output) add(b []byte) {
 			return
 		}
 		if len(o.line) == 0 {
-			o.emit(part)
+			o.emit(part, owner)
 		} else {
-			o.emit(append(o.line, part...))
+			o.emit(append(o.line, part...), owner)
 			o.line = o.line[:0]
 		}
 		b = b[end+1:]
@@ -155,8 +184,8 @@ func unfinished(b []byte) int {
 	return 0
 }
 
-func (o *output) emit(line []byte) {
-	attrs := ofTask(o.current.Load(), slog.String("stream", o.stream))
+func (o *output) emit(line []byte, owner *workers.Task) {
+	attrs := ofTask(owner, slog.String("stream", o.stream))
 	text := strings.ToValidUTF8(strings.TrimSuffix(string(line), "\r"), "\uFFFD")
 	o.log.LogAttrs(context.Background(), slog.LevelInfo, text, attrs...)
 }

@@ -42,7 +42,8 @@ type Process struct {
 	current        atomic.Pointer[workers.Task] // whose output it is
 	notes          *supervisor.Notebook         // what the next daemon is to know
 	restraint      restraint
-	theirs         uint64 // the number that the worker has for a task of an earlier daemon
+	ahead          *ahead
+	inherited      []Inherited // of an earlier daemon: what the worker runs, and may run after it
 
 	watched atomic.Bool // the supervisor looks at the task
 	meter   meter       // owned by Receive
@@ -56,17 +57,18 @@ type Process struct {
 
 var _ workers.Process = (*Process)(nil)
 
-// newProcess makes a process of what the supervisor has handed over; t is the task of an
-// earlier daemon that it runs, which was number theirs there, or nil.
-func newProcess(id int, launched *supervisor.Launched, t *workers.Task, theirs uint64, h holder, log *slog.Logger) (*Process, error) {
+// newProcess makes a process of what the supervisor has handed over; inherited are the tasks of
+// an earlier daemon that it runs or has run, in order.
+func newProcess(id int, launched *supervisor.Launched, inherited []Inherited, h holder, log *slog.Logger) (*Process, error) {
 	p := &Process{
-		theirs: theirs,
-		id:     id, launched: launched, holder: h, log: log.With("worker", id),
-		restraint: restraint{has: launched.Limits, ran: t != nil},
+		id: id, launched: launched, holder: h, log: log.With("worker", id), inherited: inherited,
+		restraint: restraint{has: launched.Limits, ran: len(inherited) > 0},
+		ahead:     newAhead(launched.Lane),
 		closed:    make(chan struct{}), exited: make(chan struct{}),
 	}
-	if t != nil {
-		p.current.Store(t)
+	if len(inherited) > 0 {
+		p.current.Store(inherited[0].Task)
+		p.ahead.inherit(inherited[1:])
 	}
 	if err := p.open(); err != nil {
 		p.closeFiles()
@@ -88,10 +90,10 @@ func (p *Process) open() (err error) {
 	if p.out, err = newOutbox(p.launched.Socket); err != nil {
 		return err
 	}
-	if p.stdout, err = newOutput("stdout", p.launched.Stdout, &p.current, p.log); err != nil {
+	if p.stdout, err = newOutput("stdout", p.launched.Stdout, &p.current, p.ahead, p.log); err != nil {
 		return err
 	}
-	p.stderr, err = newOutput("stderr", p.launched.Stderr, &p.current, p.log)
+	p.stderr, err = newOutput("stderr", p.launched.Stderr, &p.current, p.ahead, p.log)
 	return err
 }
 
@@ -138,8 +140,11 @@ func (p *Process) Cancel(seq uint64) error {
 }
 
 func (p *Process) cancel(seq uint64) error {
-	if p.theirs != 0 {
-		seq = p.theirs
+	for _, i := range p.inherited {
+		if i.Task.Seq == seq {
+			seq = i.Theirs
+			break
+		}
 	}
 	if err := p.out.put(frame{kind: cancelFrame, seq: seq}); err != nil {
 		return err
@@ -223,20 +228,7 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 		}
 		return p.greeted(), true, nil
 	case doneFrame:
-		// What the task has printed is logged as the task's before it counts as done.
-		p.stdout.drain()
-		p.stderr.drain()
-		t := p.current.Load()
-		var d done
-		if r, d, err = doneReport(f.seq, f.body); err == nil {
-			p.account(&r, d, t)
-		}
-		p.notes.End()
-		p.current.Store(nil)
-		p.restraint.done()
-		if t != nil && p.theirs != 0 && r.Seq == p.theirs {
-			r.Seq = t.Seq
-		}
+		r, err = p.conclude(f)
 		return r, true, err
 	case requestFrame:
 		r, err = requestReport(f.seq, f.body)
@@ -253,10 +245,51 @@ func (p *Process) report(f frame) (r workers.Report, ok bool, err error) {
 	}
 }
 
+// conclude is the end of the task that runs, and perhaps the begin of one that was handed ahead.
+func (p *Process) conclude(f frame) (workers.Report, error) {
+	r, d, err := doneReport(f.seq, f.body)
+	if err != nil {
+		return r, err
+	}
+	t := p.resume(f.seq)
+	// What the task has printed is logged as the task's before it counts as done.
+	if r.Begins { // then nothing of it is unread
+		p.stdout.endLine()
+		p.stderr.endLine()
+	} else {
+		out, errs := p.stdout.drain(), p.stderr.drain()
+		r.Printed = out || errs
+	}
+	p.account(&r, d, t)
+	p.notes.End()
+	p.ahead.ended(f.seq)
+	p.restraint.done()
+	if len(p.inherited) > 0 && t != nil {
+		r.Seq = t.Seq
+	}
+	if r.Begins {
+		return r, p.ahead.begun(&p.current)
+	}
+	p.current.Store(nil)
+	return r, nil
+}
+
+// resume returns the task that has ended with this number. Of those of an earlier daemon the ends
+// of some may have been told to it.
+func (p *Process) resume(seq uint64) *workers.Task {
+	for _, i := range p.inherited {
+		if i.Theirs == seq {
+			p.ahead.skip(i.Task, &p.current)
+		}
+	}
+	return p.current.Load()
+}
+
 // finish ends a process that will say no more and reports how it ended. err is
 // why nothing more is read: the end of the stream, or a worker that is not to be
 // trusted.
 func (p *Process) finish(err error) workers.Report {
+	p.ahead.end() // what is unread is the current task's
 	bound, why := endBound, "; it had closed its connection to the daemon"
 	switch {
 	case p.ended:
@@ -324,6 +357,7 @@ func (p *Process) closeFiles() {
 	if p.notes != nil {
 		p.notes.Close()
 	}
+	p.ahead.close()
 	for _, f := range []*os.File{p.launched.Socket, p.launched.Stdout, p.launched.Stderr, p.launched.Note} {
 		if f != nil {
 			_ = f.Close() // nothing is left to be written

@@ -111,11 +111,11 @@ func notes(t *testing.T) *os.File {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	return newRigWith(t, nil, 0)
+	return newRigWith(t)
 }
 
-// newRigWith is one that runs a task of an earlier daemon, which was number theirs there.
-func newRigWith(t *testing.T, task *workers.Task, theirs uint64) *rig {
+// newRigWith is one that runs tasks of an earlier daemon.
+func newRigWith(t *testing.T, inherited ...Inherited) *rig {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
@@ -136,7 +136,7 @@ func newRigWith(t *testing.T, task *workers.Task, theirs uint64) *rig {
 		Worker: 3, PID: 4711, Socket: os.NewFile(uintptr(fds[0]), "daemon"), Stdout: outRead, Stderr: errRead, Exited: r.exited,
 		Note: os.NewFile(uintptr(passed), "note"),
 	}
-	r.Process, err = newProcess(3, launched, task, theirs, r, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: &r.level})))
+	r.Process, err = newProcess(3, launched, inherited, r, slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: &r.level})))
 	if err != nil {
 		t.Fatal(err)
 	}

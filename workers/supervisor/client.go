@@ -46,6 +46,7 @@ type Launched struct {
 	Limits                 string // a JSON object; "" where the supervisor cannot limit
 	Socket, Stdout, Stderr *os.File
 	Note                   *os.File    // for OpenNotebook and ReadNote
+	Lane                   *Lane       // nil where it cannot be handed tasks ahead; the caller's to close
 	Exited                 <-chan Exit // buffered; gets exactly one value
 }
 

@@ -26,7 +26,7 @@ func TestLaunchThatIsGivenUpLeavesNoWorker(t *testing.T) {
 	if err := <-failed; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "worker 4") {
 		t.Errorf("Launch = %v", err)
 	}
-	ours, theirs, err := newEnds()
+	ours, theirs, err := newEnds(false)
 	if err != nil {
 		t.Fatal(err)
 	}

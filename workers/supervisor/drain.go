@@ -43,7 +43,7 @@ func (s *Supervisor) drain(signals <-chan os.Signal) {
 		again func(*worker) // every ringTime; nil for never
 		grace time.Duration
 	}{
-		{stageAsked, func(w *worker) { w.tell(frameStop, anyTask) }, nil, finish},
+		{stageAsked, s.askToLeave, nil, finish},
 		{stageCancelled, s.cancel, s.ring, cancel},
 		{stageKilled, func(w *worker) { s.killBy(w, ByDrain) }, nil, killTime},
 	} {
@@ -76,6 +76,12 @@ func (s *Supervisor) reached(now stage) []*worker {
 		w.stage = now
 	}
 	return workers
+}
+
+// askToLeave has the worker end after the task that it runs.
+func (s *Supervisor) askToLeave(w *worker) {
+	w.clearLane(s.log)
+	w.tell(frameStop, anyTask)
 }
 
 // cancel raises the cancellation in whatever task the worker runs.

@@ -13,6 +13,7 @@ import (
 type forkPacket struct {
 	Op     string `json:"op"`
 	Worker int    `json:"worker"`
+	Lane   bool   `json:"lane,omitempty"` // its descriptors have that of a lane before the go pipe's
 	PID    int    `json:"pid,omitempty"`
 	Error  string `json:"error,omitempty"`
 	Python string `json:"python,omitempty"`
@@ -54,9 +55,9 @@ func forkSpecOf(s Spec) forkSpec {
 
 // fork asks for a worker that gets files as its ends, and returns its pid. The
 // worker waits for the go byte and is a child of this process by now.
-func (f *forkServer) fork(ctx context.Context, worker int, files []*os.File) (int, error) {
+func (f *forkServer) fork(ctx context.Context, worker int, lane bool, files []*os.File) (int, error) {
 	answer := make(chan forkPacket, 1)
-	if err := f.ask(worker, files, answer); err != nil {
+	if err := f.ask(forkPacket{Op: "fork", Worker: worker, Lane: lane}, files, answer); err != nil {
 		f.kill()
 		<-f.gone // soon: so that who tries again gets another one
 		return 0, err
@@ -81,14 +82,14 @@ func (f *forkServer) fork(ctx context.Context, worker int, files []*os.File) (in
 	}
 }
 
-func (f *forkServer) ask(worker int, files []*os.File, answer chan forkPacket) error {
+func (f *forkServer) ask(p forkPacket, files []*os.File, answer chan forkPacket) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.raw.SetWriteDeadline(time.Now().Add(forkTime)) // the write says so
-	if err := writePacket(f.raw, forkPacket{Op: "fork", Worker: worker}, files); err != nil {
+	if err := writePacket(f.raw, p, files); err != nil {
 		return fmt.Errorf("%w: %w", errForkServerGone, err)
 	}
-	f.waiting[worker] = append(f.waiting[worker], answer) // answered takes the same lock
+	f.waiting[p.Worker] = append(f.waiting[p.Worker], answer) // answered takes the same lock
 	return nil
 }
 

@@ -39,14 +39,14 @@ func TestAnswerToAForkThatWasGivenUpIsNotTheNextOnes(t *testing.T) {
 	answer(forkPacket{Op: "ready"})
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
-	go func() { _, err := f.fork(ctx, 1, nil); failed <- err }()
+	go func() { _, err := f.fork(ctx, 1, false, nil); failed <- err }()
 	asked()
 	cancel()
 	if err := <-failed; !errors.Is(err, context.Canceled) {
 		t.Errorf("fork = %v, want that it was given up", err)
 	}
 	pid := make(chan int, 1)
-	go func() { got, _ := f.fork(t.Context(), 1, nil); pid <- got }()
+	go func() { got, _ := f.fork(t.Context(), 1, false, nil); pid <- got }()
 	asked()
 	answer(forkPacket{Op: "forked", Worker: 1, PID: 11})
 	answer(forkPacket{Op: "forked", Worker: 1, PID: 22})

@@ -50,7 +50,7 @@ func (w *worker) describe() *launched {
 
 // start makes the process of worker id and lets it run, in its cage.
 func (s *Supervisor) start(ctx context.Context, id int) (*worker, error) {
-	ours, theirs, err := newEnds()
+	ours, theirs, err := newEnds(s.nursery.lanes())
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (s *Supervisor) forkOnce(ctx context.Context, w *worker, theirs ends) error
 	}
 	s.reaper.expect()
 	defer s.reaper.settle()
-	files := append(theirs.files(), wait)
+	files := append(theirs.files(), wait) // the worker has no note: behind the outputs is its lane
 	if server.spec.Measure {
 		members, err := w.cage.members()
 		if err != nil {
@@ -107,7 +107,7 @@ func (s *Supervisor) forkOnce(ctx context.Context, w *worker, theirs ends) error
 			files = append(files, members)
 		}
 	}
-	pid, err := server.fork(ctx, w.id, files)
+	pid, err := server.fork(ctx, w.id, theirs.lane != nil, files)
 	if err != nil {
 		return err
 	}

@@ -37,15 +37,18 @@ const (
 	maxNoteLabel = 4 << 10
 )
 
-// newNote makes the file. Its size is final, so that a daemon which has it in its memory is
-// never hit by SIGBUS, whoever else has the file.
-func newNote() (*os.File, error) {
-	fd, err := unix.MemfdCreate("dispatcherd-note", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+// newNote makes the file.
+func newNote() (*os.File, error) { return newMemory("note", maxNote) }
+
+// newMemory makes a file in memory. Its size is final, so that a daemon which has it in its
+// memory is never hit by SIGBUS, whoever else has the file.
+func newMemory(name string, size int64) (*os.File, error) {
+	fd, err := unix.MemfdCreate("dispatcherd-"+name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		return nil, fmt.Errorf("make a file in memory: %w", err)
 	}
-	file := os.NewFile(uintptr(fd), "note")
-	if err = file.Truncate(maxNote); err == nil {
+	file := os.NewFile(uintptr(fd), name)
+	if err = file.Truncate(size); err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, finalSize)
 	}
 	if err != nil {
@@ -62,11 +65,68 @@ const finalSize = unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_SEAL
 // no system call, and what was written stays when the daemon is killed.
 type Notebook struct {
 	mu  sync.Mutex // guards mem
-	mem []byte     // nil once it is closed
+	mem slot       // nil once it is closed
+}
+
+// slot is memory for one note.
+type slot []byte
+
+// write puts n down, and says whether it had room: labels are cut to fit, a message is not.
+func (s slot) write(n Note) bool {
+	uuid, task := cut(n.UUID), cut(n.Task)
+	if noteHead+len(uuid)+len(task)+len(n.Message) > len(s) {
+		return false
+	}
+	s.mark(0)
+	text := s[4:4]
+	for _, length := range []int{len(uuid), len(task), len(n.Message)} {
+		text = binary.LittleEndian.AppendUint32(text, uint32(length))
+	}
+	text = binary.LittleEndian.AppendUint64(text, n.Seq)
+	text = binary.LittleEndian.AppendUint64(text, uint64(n.Began.UnixNano()))
+	_ = append(append(append(text, uuid...), task...), n.Message...)
+	s.mark(1)
+	return true
+}
+
+// mark says whether the note counts. It comes after the rest for whoever reads.
+func (s slot) mark(counts uint32) {
+	atomic.StoreUint32((*uint32)(unsafe.Pointer(&s[0])), counts)
+}
+
+// read returns the note; ok is false when there is none that counts.
+func (s slot) read() (n Note, ok bool, err error) {
+	if len(s) < noteHead || binary.NativeEndian.Uint32(s) != 1 {
+		return Note{}, false, nil
+	}
+	n = Note{Seq: binary.LittleEndian.Uint64(s[16:]), Began: time.Unix(0, int64(binary.LittleEndian.Uint64(s[24:])))}
+	rest := s[noteHead:]
+	var parts [3][]byte
+	for i := range parts {
+		length := binary.LittleEndian.Uint32(s[4+4*i:])
+		if uint64(length) > uint64(len(rest)) {
+			return Note{}, false, errors.New("what was written down about a worker's task is cut short")
+		}
+		parts[i], rest = rest[:length], rest[length:]
+	}
+	n.UUID, n.Task = string(parts[0]), string(parts[1])
+	if len(parts[2]) > 0 {
+		n.Message = parts[2]
+	}
+	return n, true, nil
 }
 
 // OpenNotebook returns the notebook in a worker's file, which is the caller's to close.
 func OpenNotebook(file *os.File) (*Notebook, error) {
+	mem, err := mapMemory(file, maxNote)
+	if err != nil {
+		return nil, fmt.Errorf("open the file for notes about a worker: %w", err)
+	}
+	return &Notebook{mem: mem}, nil
+}
+
+// mapMemory returns the memory of a file that newMemory has made.
+func mapMemory(file *os.File, size int64) ([]byte, error) {
 	fd := rawFD(file)
 	seals, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0)
 	if err == nil && seals&finalSize != finalSize {
@@ -76,17 +136,13 @@ func OpenNotebook(file *os.File) (*Notebook, error) {
 	if err == nil {
 		err = unix.Fstat(fd, &stat)
 	}
-	if err == nil && stat.Size != maxNote {
-		err = fmt.Errorf("it has %d bytes, not %d", stat.Size, maxNote)
-	}
-	var mem []byte
-	if err == nil {
-		mem, err = unix.Mmap(fd, 0, maxNote, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err == nil && stat.Size != size {
+		err = fmt.Errorf("it has %d bytes, not %d", stat.Size, size)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open the file for notes about a worker: %w", err)
+		return nil, err
 	}
-	return &Notebook{mem: mem}, nil
+	return unix.Mmap(fd, 0, int(size), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 }
 
 // Begin writes down that the worker is given a task. It must come before the task does.
@@ -96,19 +152,10 @@ func (b *Notebook) Begin(n Note) {
 	if b.mem == nil {
 		return
 	}
-	uuid, task, message := cut(n.UUID), cut(n.Task), n.Message
-	if noteHead+len(uuid)+len(task)+len(message) > maxNote {
-		message = nil
+	if !b.mem.write(n) {
+		n.Message = nil
+		b.mem.write(n)
 	}
-	b.mark(0)
-	text := b.mem[4:4] // from here on it fits
-	for _, length := range []int{len(uuid), len(task), len(message)} {
-		text = binary.LittleEndian.AppendUint32(text, uint32(length))
-	}
-	text = binary.LittleEndian.AppendUint64(text, n.Seq)
-	text = binary.LittleEndian.AppendUint64(text, uint64(n.Began.UnixNano()))
-	_ = append(append(append(text, uuid...), task...), message...)
-	b.mark(1)
 }
 
 func cut(label string) string { return label[:min(len(label), maxNoteLabel)] }
@@ -118,13 +165,8 @@ func (b *Notebook) End() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.mem != nil {
-		b.mark(0)
+		b.mem.mark(0)
 	}
-}
-
-// mark says whether a task runs. It comes after the rest for whoever reads.
-func (b *Notebook) mark(running uint32) {
-	atomic.StoreUint32((*uint32)(unsafe.Pointer(&b.mem[0])), running)
 }
 
 // Close gives the memory back; what is written later goes nowhere.
@@ -153,23 +195,5 @@ func ReadNote(file *os.File) (n Note, running bool, err error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return Note{}, false, fmt.Errorf("read what a worker runs: %w", err)
 	}
-	text = text[:size]
-	if size < noteHead || binary.NativeEndian.Uint32(text) != 1 {
-		return Note{}, false, nil
-	}
-	n = Note{Seq: binary.LittleEndian.Uint64(text[16:]), Began: time.Unix(0, int64(binary.LittleEndian.Uint64(text[24:])))}
-	rest := text[noteHead:]
-	var parts [3][]byte
-	for i := range parts {
-		length := binary.LittleEndian.Uint32(text[4+4*i:])
-		if uint64(length) > uint64(len(rest)) {
-			return Note{}, false, errors.New("what was written down about a worker's task is cut short")
-		}
-		parts[i], rest = rest[:length], rest[length:]
-	}
-	n.UUID, n.Task = string(parts[0]), string(parts[1])
-	if len(parts[2]) > 0 {
-		n.Message = parts[2]
-	}
-	return n, true, nil
+	return slot(text[:size]).read()
 }

@@ -88,7 +88,7 @@ func TestGarbledNoteIsAnError(t *testing.T) {
 	for i := range b.mem[:100] {
 		b.mem[i] = 0xff
 	}
-	b.mark(1)
+	b.mem.mark(1)
 	if n, running, err := ReadNote(b.file); err == nil || running {
 		t.Errorf("ReadNote() = %+v, %v, %v, want an error", n, running, err)
 	}

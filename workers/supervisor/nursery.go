@@ -100,6 +100,13 @@ func (n *nursery) limits() cgroups.Limits {
 	return n.spec.Limits
 }
 
+// lanes says whether workers are to have lanes; see Spec.
+func (n *nursery) lanes() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.spec != nil && n.spec.Lanes
+}
+
 // leftovers is what is to become of what tasks leave behind; see Spec.
 func (n *nursery) leftovers() string {
 	n.mu.Lock()

@@ -106,22 +106,36 @@ func (c *Client) inherit(p packet, files []*os.File) {
 
 // holdLocked makes a Launched of a packet, and remembers who wants to know of its end.
 func (c *Client) holdLocked(p packet, files []*os.File) (*Launched, error) {
-	if p.Error != "" || p.Launched == nil || len(files) != 4 {
+	const plain = 4
+	if p.Error != "" || p.Launched == nil || len(files) != plain && len(files) != plain+laneFiles {
 		closeAll(files)
 		if p.Error != "" {
 			return nil, errors.New(p.Error)
 		}
-		return nil, fmt.Errorf("the supervisor's answer has %d descriptors, not 4", len(files))
+		return nil, fmt.Errorf("the supervisor's answer has %d descriptors", len(files))
+	}
+	var lane *Lane
+	if len(files) > plain {
+		var err error
+		if lane, err = openLane(files[plain:]); err != nil {
+			closeAll(files[:plain])
+			return nil, err
+		}
 	}
 	exited := make(chan Exit, 1)
 	c.workers[p.Worker] = held{p.Launched.process, exited}
 	return &Launched{
 		Worker: p.Worker, PID: p.Launched.PID, Cgroup: p.Launched.Cgroup, Limits: string(p.Launched.Limits),
-		Socket: files[0], Stdout: files[1], Stderr: files[2], Note: files[3], Exited: exited,
+		Socket: files[0], Stdout: files[1], Stderr: files[2], Note: files[3], Lane: lane, Exited: exited,
 	}, nil
 }
 
-func (l *Launched) close() { closeAll([]*os.File{l.Socket, l.Stdout, l.Stderr, l.Note}) }
+func (l *Launched) close() {
+	closeAll([]*os.File{l.Socket, l.Stdout, l.Stderr, l.Note})
+	if l.Lane != nil {
+		l.Lane.Close()
+	}
+}
 
 // exited tells how a worker ended.
 func (c *Client) exited(p packet) {

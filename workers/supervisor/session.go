@@ -171,7 +171,7 @@ func (s *Supervisor) welcome(ctx context.Context, to *session, h *hello) {
 	}
 	s.iso.killOrphans(h.Orphans, s.log)
 	for _, w := range s.living() {
-		s.handOver(to, w)
+		s.handOver(to, w, h.Version >= lanesSince)
 	}
 	s.tellForkState(to)
 	to.conn.send(packet{Op: opWelcome, Welcome: &welcome{ // requests meets the same end
@@ -181,11 +181,16 @@ func (s *Supervisor) welcome(ctx context.Context, to *session, h *hello) {
 	s.log.Info("daemon has connected", "daemon", to.pid, "isolation", s.iso.String())
 }
 
-// handOver gives a worker of an earlier daemon to this one.
-func (s *Supervisor) handOver(to *session, w *worker) {
+// handOver gives a worker of an earlier daemon to this one, which may know of lanes.
+func (s *Supervisor) handOver(to *session, w *worker, lanes bool) {
 	w.release(0)
 	s.logOutput(w)
-	files, err := duplicate(w.ends.files()...)
+	passed := w.ends
+	if !lanes {
+		w.clearLane(s.log)
+		passed.lane = nil
+	}
+	files, err := duplicate(passed.files()...)
 	if !s.inherit(to, w, files, err) {
 		closeAll(files)
 		return

@@ -86,8 +86,8 @@ func TestOtherVersionIsRefused(t *testing.T) {
 		hello hello
 		want  string
 	}{
-		{hello{Version: 9, MinVersion: 8}, "the other side speaks 8 to 9, this one 1 to 2"},
-		{hello{}, "the other side speaks 0 to 0, this one 1 to 2"},
+		{hello{Version: 9, MinVersion: 8}, "the other side speaks 8 to 9, this one 1 to 3"},
+		{hello{}, "the other side speaks 0 to 0, this one 1 to 3"},
 	} {
 		c := p.call(t)
 		say(t, c, packet{Op: opHello, Hello: &tt.hello})

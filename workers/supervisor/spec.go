@@ -60,6 +60,9 @@ type Spec struct {
 	// Measure has workers say with each task what it has cost. The daemon that asks for it
 	// understands the answer.
 	Measure bool `json:"measure,omitempty"`
+	// Lanes has workers take tasks that they were handed ahead; see Lane. The daemon that asks for
+	// it knows what that means.
+	Lanes bool `json:"lanes,omitempty"`
 	// Leftovers says what becomes of processes that a task leaves behind: they are killed,
 	// or with LeaveLeftovers only counted.
 	Leftovers string `json:"leftovers,omitempty"`

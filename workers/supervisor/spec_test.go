@@ -40,7 +40,7 @@ func TestSpecsDifferByWhatTheForkServerMustKnow(t *testing.T) {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Spec]()) {
 		var s Spec
 		reflect.ValueOf(&s).Elem().FieldByIndex(f.Index).Set(changed(t, f.Type))
-		want := strings.HasSuffix(f.Name, "Grace") || slices.Contains([]string{"Leftovers", "Limits", "Require"}, f.Name)
+		want := strings.HasSuffix(f.Name, "Grace") || slices.Contains([]string{"Lanes", "Leftovers", "Limits", "Require"}, f.Name)
 		if got := s.equal(Spec{}); got != want {
 			t.Errorf("specs that differ by %s: equal = %v, want %v", f.Name, got, want)
 		}

@@ -86,7 +86,7 @@ func (w *worker) look(begin bool) bool {
 	if !l.watching {
 		return false
 	}
-	if running, err := noted(w.ends.note); err == nil && !running {
+	if running, err := w.noted(); err == nil && !running {
 		l.watching = false // the daemon knows of its end; what was seen is kept for the account
 		return false
 	}

@@ -12,8 +12,8 @@ import (
 //
 //	daemon → supervisor              supervisor → daemon
 //	hello  {hello}                   welcome {welcome} | refused {error, daemon}
-//	spec   {spec}                    inherited {launched} + 4 descriptors, one for each worker that lives
-//	launch {id, worker}              launched {id, worker, launched} + 4 descriptors | {id, worker, error}
+//	spec   {spec}                    inherited {launched} + descriptors, one for each worker that lives
+//	launch {id, worker}              launched {id, worker, launched} + descriptors | {id, worker, error}
 //	interrupt {worker}               exited {worker, exit}
 //	kill {worker}                    forkserver {forkserver}
 //	usage {id}                       usage {id, usage, more, totals}
@@ -21,8 +21,9 @@ import (
 //	account {id, worker, spent}      account {id, worker, account} | {id, worker, error}
 //	limit {id, worker, limits, fresh}  limited {id, worker, error, grown}
 //
-// The four descriptors are the daemon's end of the worker's frame socket, the read
-// ends of its stdout and stderr, and the file for notes about its task (see Note). Unknown keys and events are ignored.
+// The descriptors are the daemon's end of the worker's frame socket, the read ends of its stdout
+// and stderr, and the file for notes about its task (see Note); where the spec asks for lanes, then
+// those of its lane (see Lane). Unknown keys and events are ignored.
 const (
 	opHello     = "hello"
 	opWelcome   = "welcome"
@@ -45,11 +46,13 @@ const (
 const (
 	// wireVersion is what this code speaks, minVersion the oldest that it
 	// understands: the supervisor outlives upgrades of the daemon.
-	// Version 2 has limits and accounts.
-	wireVersion = 2
+	// Version 2 has limits and accounts, version 3 lanes.
+	wireVersion = 3
 	minVersion  = 1
 	// limitsSince is the first one that limits workers and accounts tasks.
 	limitsSince = 2
+	// lanesSince is the first one that knows of lanes.
+	lanesSince = 3
 )
 
 type packet struct {

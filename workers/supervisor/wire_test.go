@@ -17,7 +17,7 @@ func TestVersionsAgreeWhereTheyOverlap(t *testing.T) {
 	for _, tt := range []struct {
 		version, oldest, want int
 	}{
-		{1, 1, 1}, {2, 1, 2}, {9, 1, 2}, {9, 2, 2}, {9, 3, 0}, {0, 0, 0},
+		{1, 1, 1}, {2, 1, 2}, {9, 1, 3}, {9, 3, 3}, {9, 4, 0}, {0, 0, 0},
 	} {
 		got, err := agree(tt.version, tt.oldest)
 		if got != tt.want || (err == nil) != (tt.want != 0) {

@@ -3,7 +3,9 @@ package supervisor
 import (
 	"encoding/binary"
 	"io"
+	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,7 +33,8 @@ type worker struct {
 // daemon's, so that the worker meets no EOF and no EPIPE because a daemon ended.
 type ends struct {
 	socket, stdout, stderr *os.File
-	note                   *os.File // see Note; the worker has none
+	note                   *os.File   // see Note; the worker has none
+	lane                   []*os.File // see Lane: both ends and its notes, of the worker's the read end; nil for none
 }
 
 // files are what is passed on, in this order.
@@ -40,7 +43,7 @@ func (e ends) files() []*os.File {
 	if e.note != nil {
 		files = append(files, e.note)
 	}
-	return files
+	return append(files, e.lane...)
 }
 
 func (e ends) close() {
@@ -51,8 +54,8 @@ func (e ends) close() {
 	}
 }
 
-// newEnds makes the daemon's side and the worker's.
-func newEnds() (ours, theirs ends, err error) {
+// newEnds makes the daemon's side and the worker's, with a lane or without.
+func newEnds(lane bool) (ours, theirs ends, err error) {
 	if ours.socket, theirs.socket, err = pair(unix.SOCK_STREAM); err == nil {
 		ours.stdout, theirs.stdout, err = pipe("stdout")
 	}
@@ -61,6 +64,12 @@ func newEnds() (ours, theirs ends, err error) {
 	}
 	if err == nil {
 		ours.note, err = newNote()
+	}
+	if err == nil && lane {
+		ours.lane, err = newLane()
+	}
+	if err == nil && lane {
+		theirs.lane, err = duplicate(ours.lane[0])
 	}
 	if err != nil {
 		ours.close()
@@ -73,10 +82,47 @@ func newEnds() (ours, theirs ends, err error) {
 // task names what the worker runs in a log, as far as a daemon has written it down.
 func (w *worker) task() []any {
 	n, running, err := ReadNote(w.ends.note)
+	if err == nil && !running && w.ends.lane != nil {
+		n, running, err = firstInLane(w.ends.lane[laneNotes])
+	}
 	if err != nil || !running {
 		return nil
 	}
 	return []any{"uuid", n.UUID, "task", n.Task}
+}
+
+// noted says whether the worker runs a task, as far as a daemon has written it down.
+func (w *worker) noted() (running bool, err error) {
+	if running, err = noted(w.ends.note); running || err != nil || w.ends.lane == nil {
+		return running, err
+	}
+	_, running, err = firstInLane(w.ends.lane[laneNotes])
+	return running, err
+}
+
+// clearLane takes back the tasks that the worker was handed ahead and has not begun: there is no
+// daemon that could give them to another one, or none that knows of lanes.
+func (w *worker) clearLane(log *slog.Logger) {
+	if w.ends.lane == nil {
+		return
+	}
+	var lane *Lane
+	files, err := duplicate(w.ends.lane...)
+	if err == nil {
+		lane, err = openLane(files)
+	}
+	if err != nil {
+		log.Warn("tasks that a worker was handed ahead are left to it", "worker", w.id, "err", err)
+		return
+	}
+	defer lane.Close()
+	notes := lane.Notes()
+	back := lane.TakeBack()
+	for _, n := range notes {
+		if slices.Contains(back, n.Seq) {
+			log.Warn("a task that had not begun is lost with its daemon", "worker", w.id, "uuid", n.UUID, "task", n.Task)
+		}
+	}
 }
 
 // stage is what a drain has done to a worker so far.

@@ -51,7 +51,7 @@ def perform(role, binder, args, kwargs):
     if binder is not None:
         said["bound"] = shown([binder])
     with Line() as line:
-        return Part(line, binder).play(line.tell("begins", **said))
+        return Part(line, binder).play(said)
 
 
 class Part:
@@ -62,15 +62,19 @@ class Part:
         self.binder = binder
         self.cancelled = None  # what becomes of a cancel; None: it has its way
 
-    def play(self, order):
-        while True:
+    def play(self, said):
+        order = self.heed(lambda: self.line.tell("begins", **said))
+        while order["do"] != "return":
             do = order.pop("do")
-            if do == "return":
-                return eval(order["value"])
-            try:
-                order = self.line.tell("answers", **getattr(self, do)(**order))
-            except DispatcherCancel:
-                order = self.cancel()
+            order = self.heed(lambda: self.line.tell("answers", **getattr(self, do)(**order)))
+        return eval(order["value"])
+
+    def heed(self, act):
+        """Do something that ends with an order; a cancel may come as soon as the script knows of it."""
+        try:
+            return act()
+        except DispatcherCancel:
+            return self.cancel()
 
     def cancel(self):
         """A cancel has come while the script was waited for, on a connection of its own."""

@@ -15,6 +15,7 @@ import threading
 
 from . import child, failures
 from .channel import Channel
+from .lane import Lane
 from .meter import Meter
 from .spec import Project, SpecError
 from .worker import Worker
@@ -25,6 +26,7 @@ MAX_PACKET = 1 << 17
 """The longest packet in bytes."""
 
 _FDS_OF_A_WORKER = (4, 5)  # frame socket, stdout, stderr, go pipe; its cgroup.procs where there is one
+# With "lane" in the packet, the lane's comes before the go pipe's.
 _EXIT_FAILED = 1
 _EXIT_NO_SPEC = 2
 
@@ -101,15 +103,16 @@ class ForkServer:
         if packet.get("op") != "fork":
             return {"op": "refused", "error": "unknown op %r" % (packet.get("op"),)}
         worker = packet.get("worker")
-        if type(worker) is not int or len(fds) not in _FDS_OF_A_WORKER:
-            error = "a fork needs a worker number and %d or %d descriptors, got %d" % (_FDS_OF_A_WORKER + (len(fds),))
+        lane = packet.get("lane") is True
+        if type(worker) is not int or len(fds) - lane not in _FDS_OF_A_WORKER:
+            error = "a fork needs a worker number and %d or %d descriptors, got %d" % (_FDS_OF_A_WORKER + (len(fds) - lane,))
             return {"op": "fork_failed", "worker": worker, "error": error}
         try:
-            return {"op": "forked", "worker": worker, "pid": self._fork(worker, fds)}
+            return {"op": "forked", "worker": worker, "pid": self._fork(worker, fds, lane)}
         except OSError as exc:
             return {"op": "fork_failed", "worker": worker, "error": failures.describe(exc)}
 
-    def _fork(self, worker, fds):
+    def _fork(self, worker, fds, lane):
         """Start a worker as a child of the nearest subreaper; return its pid, raise OSError.
 
         The worker is forked twice: the process between the two ends at once, and the kernel then
@@ -121,7 +124,7 @@ class ForkServer:
             between = os.fork()
             if between == 0:
                 os.close(reader)
-                self._fork_again(worker, fds, writer)
+                self._fork_again(worker, fds, lane, writer)
             os.close(writer)
             writer = -1
             said = os.read(reader, 256).decode()
@@ -134,12 +137,12 @@ class ForkServer:
             raise OSError(said or "the new process ended before it could say its pid")
         return int(said)
 
-    def _fork_again(self, worker, fds, writer):
+    def _fork_again(self, worker, fds, lane, writer):
         """In the first child: fork the worker and end; in the worker: live. Never returns."""
         code = 1
         try:
             if os.fork() == 0:
-                code = self._live(worker, fds, writer)
+                code = self._live(worker, fds, lane, writer)
             else:
                 code = 0
         except OSError as exc:
@@ -150,9 +153,11 @@ class ForkServer:
             failures.flush()
             os._exit(code)
 
-    def _live(self, worker, fds, writer):
+    def _live(self, worker, fds, lane, writer):
         """Be the worker; return its exit code."""
-        frame_fd, stdout, stderr, go, *members = fds
+        frame_fd, stdout, stderr, *rest = fds
+        ahead = Lane(child.out_of_the_way(rest.pop(0))) if lane else None
+        go, *members = rest
         child.detach(stdout, stderr)
         _close_all((stdout, stderr))
         self._sock.close()
@@ -165,7 +170,7 @@ class ForkServer:
         meter = None
         if project.measures:
             meter = Meter(child.out_of_the_way(members[0]) if members else -1)
-        live = Worker(worker, channel, project.library, project.callables, meter)
+        live = Worker(worker, channel, project.library, project.callables, meter, ahead)
         return live.run(project.worker_class, project.idle_timeout, project.kwargs)
 
     def _receive(self):

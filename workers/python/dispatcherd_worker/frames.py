@@ -33,6 +33,9 @@ MORE = 4
 """Flag of a done frame: the usage is not all of it, since other processes are in the worker's cgroup
 or its memory has grown."""
 
+BEGINS = 8
+"""Flag of a done frame: the worker begins the next of the tasks that it was handed ahead."""
+
 EVERY_TASK = (1 << 64) - 1
 """Sequence number of the supervisor's frames, which it sends when there is no daemon: a cancel with
 it means whatever the worker has, not one task."""
@@ -62,14 +65,13 @@ def encode(kind, seq, body=b""):
     return HEADER.pack(len(body), kind, 0, 0, seq) + body
 
 
-def done(seq, outcome, leaves, started, finished, error="", result=b"", usage=None):
+def done(seq, outcome, flags, started, finished, error="", result=b"", usage=None):
     """Return the bytes of a done frame; `result` is JSON text, nothing stands for null.
 
-    `usage` is (whether there is more, then the fields of `USAGE`).
+    `flags` are LEAVES and BEGINS, `usage` is (whether there is more, then the fields of `USAGE`).
     """
     text = error.encode("utf-8", "backslashreplace") if error else b""
     length = DONE_HEAD.size + len(text) + len(result)
-    flags = LEAVES if leaves else 0
     if usage is None:
         head = _DONE.pack(length, DONE, 0, 0, seq, outcome, flags, 0, len(text), started, finished)
     else:

@@ -10,6 +10,7 @@ from .binder import Binder, Control, Queues
 from .callbacks import FollowUps
 from .channel import ChannelLost
 from .interrupts import Interrupts
+from .lane import QUICK
 
 EXIT_LEFT = 0
 EXIT_HOOK = 1
@@ -29,16 +30,18 @@ _now = time.time
 class Worker:
     """One worker: a channel to the daemon, and the code that tasks stand for."""
 
-    def __init__(self, worker_id, channel, library, callables, meter=None):
+    def __init__(self, worker_id, channel, library, callables, meter=None, lane=None):
         """Prepare the worker numbered `worker_id`; no code of the project runs before `run`.
 
-        `meter` measures its tasks, None: nothing does.
+        `meter` measures its tasks, None: nothing does. `lane` holds tasks ahead of their time.
         """
         self._id = worker_id
         self._channel = channel
         self._library = library
         self._callables = callables
         self._meter = meter
+        self._lane = lane
+        self._ahead = None  # (seq, body) of the task that the daemon knows to be begun
         self._interrupts = Interrupts(channel, library.Cancel, Worker._attempt.__code__)
         self._control = Control(channel, self._interrupts)
         self._hooks = hooks.Hooks()
@@ -111,11 +114,15 @@ class Worker:
                 return "signal " + interrupts.leaving
             if worker_hooks.should_exit is not None and worker_hooks.should_exit():
                 return "should_exit() is true"
-            try:
-                task = channel.next_task()
-            except BlockingIOError:
-                worker_hooks.on_idle()
-                continue
+            task, self._ahead = self._ahead, None
+            if task is not None:
+                channel.current = task[0]
+            else:
+                try:
+                    task = channel.next_task()
+                except BlockingIOError:
+                    worker_hooks.on_idle()
+                    continue
             if interrupts.leaving:
                 continue  # what was read is not started; the daemon knows that from the X frame
             if task is None:
@@ -162,12 +169,24 @@ class Worker:
             self._send_words()
         self._channel.current = None
         self._channel.cancelled.discard(seq)
-        leaves = self._leave or trouble is not None
         finished = _now()
         usage = None if meter is None else meter.end(started, finished)
-        self._channel.send_bytes(frames.done(seq, outcome, leaves, started, finished, error, text, usage))
+        flags = 0
+        if self._leave or trouble is not None:
+            flags = frames.LEAVES
+        elif (self._lane is not None and outcome == frames.SUCCEEDED and 0 <= finished - started < QUICK
+                and not (usage and usage[0]) and self._stays()):
+            self._ahead = self._lane.take()
+            if self._ahead is not None:
+                flags = frames.BEGINS
+        self._channel.send_bytes(frames.done(seq, outcome, flags, started, finished, error, text, usage))
         if trouble is not None:
             raise trouble
+
+    def _stays(self):
+        """Say whether nothing keeps the worker from taking another task without asking."""
+        channel = self._channel
+        return not (channel.stop or channel.inbox or self._interrupts.leaving or self._hooks.should_exit)
 
     def _attempt(self, message):
         """Return (result, None) or (None, the exception): the outer side of a task's call.
@@ -283,6 +302,8 @@ class Worker:
         if _getpid() != self._channel.pid:
             self._interrupts.active = False
             self._channel.close()
+            if self._lane is not None:
+                self._lane.close()
 
 
 def _message(body):
