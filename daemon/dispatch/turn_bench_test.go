@@ -23,8 +23,10 @@ func (r *handRunner) TryRun(seq uint64, _ *message.Message) (int, bool) {
 	return r.free, true
 }
 
-func (r *handRunner) Waiting(int)   {}
-func (r *handRunner) Cancel(uint64) {}
+func (r *handRunner) Ahead(uint64, *message.Message) bool { return false }
+func (r *handRunner) TakeBack() []uint64                  { return nil }
+func (r *handRunner) Waiting(int)                         {}
+func (r *handRunner) Cancel(uint64)                       {}
 
 // end has the oldest task end, and its worker free.
 func (r *handRunner) end(d *Dispatcher) {
