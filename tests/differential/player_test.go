@@ -196,7 +196,7 @@ func (p *player) client(name string) (*stand.Client, error) {
 
 // converse sends texts, and sees the replies.
 func (p *player) converse(one step, seen sight) error {
-	if one.By != "" && one.Kind != "ask" && len(p.last.busy()) == len(p.last.list()) {
+	if one.By != "" && one.Kind != "ask" && one.Kind != "envelope" && len(p.last.busy()) == len(p.last.list()) {
 		seen["skipped"] = "no worker is idle"
 		return nil
 	}
