@@ -54,7 +54,7 @@ integration: build $(VENV)/.done ## the built programs with a real Postgres
 	$(INTEGRATION) -skip '$(INTEROP)' ./tests/...
 
 interop: build $(VENV)/.done ## the Python original from PyPI as publisher, control client, dispatcherctl, library and service
-	$(INTEGRATION) -run '$(INTEROP)' ./tests ./tests/differential ./tests/faults
+	$(INTEGRATION) -run '$(INTEROP)' ./tests ./tests/differential ./tests/faults ./tests/consumers
 
 SEEDS ?= 1000-1019
 differential: build $(VENV)/.done ## generated scripts for both services: make differential SEEDS="1000-1999 7"

@@ -19,6 +19,9 @@ type Rights struct {
 	// Operators may use the commands that act on the daemon or on tasks, such as cancel.
 	// Default: nobody else.
 	Operators []string `toml:"operators"`
+	// CancelWithoutFilter has a cancel that names no task cancel every one, as with the Python
+	// original, wherever it comes from. Without it such a cancel is an error. Default: false.
+	CancelWithoutFilter bool `toml:"cancel_without_filter"`
 }
 
 // DefaultRights returns the section as it is when nothing is configured.

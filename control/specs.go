@@ -73,7 +73,7 @@ var Specs = []Spec{
 	{Name: "history", Help: "List the tasks that ended last", Args: []Arg{
 		{Name: "task", Type: "text", Help: "only tasks of this name"},
 		{Name: "outcome", Type: "text", Help: "only those that ended so", Choices: []string{
-			"succeeded", "failed", "cancelled", "timed_out", "oom_killed", "killed", "exited", "crashed", "lost", "abandoned", "discarded",
+			"succeeded", "failed", "cancelled", "timed_out", "oom_killed", "killed", "exited", "crashed", "lost", "abandoned", "discarded", "rejected",
 		}},
 		{Name: "limit", Type: "integer", Help: "how many to show, 100 if not given"},
 	}},

@@ -38,6 +38,7 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	s.dispatcher = dispatch.New(run, named("dispatcher"))
 	s.policy = policy.New(cfg.Policy)
 	s.dispatcher.Use(s.policy)
+	s.dispatcher.UseQueue(cfg.Queue)
 	run.dispatcher = s.dispatcher
 	s.history = history.New(cfg.History)
 	s.dispatcher.KeepEnds(s.history)
@@ -65,6 +66,8 @@ func New(cfg *config.Config, logFlags []string, threshold *slog.LevelVar, host H
 	d.socket(s, cfg, named("socket"))
 	if pg != nil {
 		d.add("postgres replies", pg.runReplies, replyBound+quick)
+		watch := &pressure{queue: s.dispatcher, usage: pg.publisher.QueueUsage, log: named("postgres")}
+		d.add("pressure", watch.run, quick)
 	}
 	d.add("replies", s.intake.awaitReplies, quick)
 	d.add("dispatcher", s.dispatcher.Run, quick)

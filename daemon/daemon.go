@@ -47,6 +47,7 @@ func (d *Daemon) run(ctx context.Context, hurry <-chan struct{}) error {
 		return DoorError{Reason: err}
 	}
 	cfg := d.service.cfg.Load()
+	tellUnsafe(d.log, cfg)
 	for _, note := range cfg.Notes {
 		d.log.Warn("about the configuration: " + note)
 	}

@@ -94,11 +94,22 @@ func (in *intake) task(ctx context.Context, i Incoming, m *message.Message) erro
 		in.refuseTask(ctx, i, m, err)
 		return nil
 	}
-	err := in.submit(m, i.Channel, nil)
+	err := in.prepare(m, i.Channel)
 	var refused termsError
 	if errors.As(err, &refused) {
 		in.refuseTask(ctx, i, m, err)
 		return nil
+	}
+	if err != nil {
+		return err
+	}
+	stopping := i.Stopping
+	if stopping == nil {
+		stopping = ctx.Done()
+	}
+	err = in.dispatcher.SubmitPatiently(m, stopping)
+	if errors.Is(err, dispatch.ErrFull) {
+		return nil // it has an end, and nobody hears an answer
 	}
 	if err != nil {
 		return err
@@ -132,8 +143,16 @@ func (in *intake) reject(i Incoming, err error) {
 	in.log.Warn("message is dropped", attrs...)
 }
 
-// submit gives the task its labels and hands it to the dispatcher.
-func (in *intake) submit(m *message.Message, channel string, watch chan<- dispatch.Ended) error {
+// submit hands a task to the dispatcher, and does not wait for room.
+func (in *intake) submit(m *message.Message, watch chan<- dispatch.Ended) error {
+	if err := in.prepare(m, ""); err != nil {
+		return err
+	}
+	return in.dispatcher.Submit(m, watch)
+}
+
+// prepare gives a task what it may use, and its labels.
+func (in *intake) prepare(m *message.Message, channel string) error {
 	if in.stopping.Load() {
 		return errStopping
 	}
@@ -146,7 +165,7 @@ func (in *intake) submit(m *message.Message, channel string, watch chan<- dispat
 	if m.Bare {
 		in.log.Debug("message is not JSON and is taken for the name of a task", "channel", channel, "uuid", m.UUID)
 	}
-	return in.dispatcher.Submit(m, watch)
+	return nil
 }
 
 // label gives the message, before which n were received, its channel, and a uuid if it
@@ -171,7 +190,7 @@ func (in *intake) take(ctx context.Context, by control.Caller, m *message.Messag
 		if in.draining.Load() {
 			return errDraining
 		}
-		return in.submit(m, "", watch)
+		return in.submit(m, watch)
 	}
 	m.ReplyTo = ""
 	return in.request(ctx, Incoming{Caller: by}, m)

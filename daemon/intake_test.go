@@ -52,6 +52,7 @@ type busyRunner struct{}
 
 func (busyRunner) TryRun(uint64, *message.Message) (worker int, ok bool) { return 0, false }
 func (busyRunner) Ahead(uint64, *message.Message) (ok bool)              { return false }
+func (busyRunner) Requeued(int)                                          {}
 func (busyRunner) TakeBack() []uint64                                    { return nil }
 func (busyRunner) Waiting(int)                                           {}
 func (busyRunner) Cancel(uint64)                                         {}

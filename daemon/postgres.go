@@ -64,10 +64,11 @@ func (s *postgresSource) use(was, is pgnotify.Config, access control.Access) {
 func (s *postgresSource) Name() string { return "pg_notify-producer" }
 
 func (s *postgresSource) Run(ctx context.Context, handle func(context.Context, Incoming)) error {
+	stopping := ctx.Done()
 	return s.listener.Run(ctx, func(ctx context.Context, n pgnotify.Notification) {
 		// A reply may be due after the listening has ended.
 		handle(context.WithoutCancel(ctx), Incoming{
-			Payload: []byte(n.Payload), Channel: n.Channel, Reply: s.reply,
+			Payload: []byte(n.Payload), Channel: n.Channel, Reply: s.reply, Stopping: stopping,
 			Caller: control.Unnamed{Access: *s.access.Load(), Key: "brokers.pg_notify.control"},
 			Hold:   func() func() { return func() {} }, // a channel stays open
 		})

@@ -78,6 +78,13 @@ func (r *reloader) reload(ctx context.Context) (commands.Reloaded, error) {
 	return commands.Reloaded{Changed: changes.Live, NeedsRestart: changes.Restart, WorkersReplaced: changes.Workers}, nil
 }
 
+// tellUnsafe logs, if there is something to say, what a configuration leaves open.
+func tellUnsafe(log *slog.Logger, cfg *config.Config) {
+	if cfg.Unsafe != "" {
+		log.Warn("UNSAFE: "+cfg.Unsafe, "event", "configuration-unsafe")
+	}
+}
+
 // change reads the file and hands each part what is its own. Whatever can fail comes first.
 func (r *reloader) change() (config.Changes, error) {
 	s := r.service
@@ -102,6 +109,7 @@ func (r *reloader) change() (config.Changes, error) {
 	}
 	s.policy.Use(is.Policy)
 	s.dispatcher.Use(s.policy)
+	s.dispatcher.UseQueue(is.Queue)
 	s.pool.Use(s.poolConfig(is))
 	s.intake.setChunkTimeout(is.ChunkMessageTimeout)
 	s.scheduler.Use(is.Schedule.Schedule)
@@ -115,5 +123,8 @@ func (r *reloader) change() (config.Changes, error) {
 		r.postgres.use(*was.PgNotify, *is.PgNotify, is.PgNotifyControl)
 	}
 	s.cfg.Store(is)
+	if is.Unsafe != was.Unsafe {
+		tellUnsafe(r.log, is)
+	}
 	return changes, nil
 }

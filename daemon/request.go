@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -76,7 +77,7 @@ func (in *intake) refuseTask(ctx context.Context, i Incoming, m *message.Message
 // delay holds a request until its time has come. Nobody waits for its reply by then.
 func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n uint64) error {
 	in.label(m, i.Channel, n)
-	return in.dispatcher.Delay(m, func() {
+	err := in.dispatcher.Delay(m, func() {
 		in.later(func() {
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), controlBound)
 			defer cancel()
@@ -86,6 +87,13 @@ func (in *intake) delay(ctx context.Context, i Incoming, m *message.Message, n u
 			}
 		})
 	})
+	if errors.Is(err, dispatch.ErrFull) {
+		if m.ReplyTo != "" {
+			in.reply(ctx, i, m, commands.Failed(err))
+		}
+		return nil // its end is counted
+	}
+	return err
 }
 
 // answer carries out a request. Why one failed is logged if its sender will not hear it.

@@ -166,7 +166,7 @@ func TestRequestFromInsideIsCarriedOut(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.bring(`{"task": "a.b", "uuid": "u"}`)
-	m, err := message.Parse([]byte(`{"task": "ignored", "control": "cancel", "reply_to": "me", "uuid": "sch-1"}`))
+	m, err := message.Parse([]byte(`{"task": "ignored", "control": "cancel", "control_data": {"all": true}, "reply_to": "me", "uuid": "sch-1"}`))
 	if err != nil {
 		t.Fatal(err)
 	}

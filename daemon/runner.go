@@ -40,6 +40,9 @@ func (r *runner) Ahead(seq uint64, m *message.Message) (ok bool) { return r.pool
 // TakeBack takes back what was handed ahead and has not begun.
 func (r *runner) TakeBack() []uint64 { return seqs(r.pool.TakeBack()) }
 
+// Requeued tells the pool that so many returned tasks are queued again.
+func (r *runner) Requeued(n int) { r.pool.Requeued(n) }
+
 func seqs(tasks []*workers.Task) []uint64 {
 	if len(tasks) == 0 {
 		return nil

@@ -65,6 +65,12 @@ func (s *service) LogLevel() *commands.LogLevel { return s.level }
 // Notes are those of the configuration.
 func (s *service) Notes() []string { return s.cfg.Load().Notes }
 
+// Unsafe is what the configuration leaves open.
+func (s *service) Unsafe() string { return s.cfg.Load().Unsafe }
+
+// CancelsWithoutFilter says whether a cancel need not name a task.
+func (s *service) CancelsWithoutFilter() bool { return s.cfg.Load().Rights.CancelWithoutFilter }
+
 // History is how the last tasks have ended.
 func (s *service) History() *history.Ring { return s.history }
 

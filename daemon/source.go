@@ -18,6 +18,9 @@ type Incoming struct {
 	// Reply answers a request whose reply_to is set. It may be called later and
 	// more than once.
 	Reply func(ctx context.Context, replyTo string, text []byte) error
+	// Stopping is closed when the source is to take nothing more in, so that a task for which
+	// there is no room waits no longer; nil stands for the end of the context of handle.
+	Stopping <-chan struct{}
 	// Hold keeps the way back open until release is called.
 	Hold func() (release func())
 }
@@ -40,7 +43,8 @@ func (i Incoming) from() []any {
 type Source interface {
 	// Name is the source's name in the reply to producers.
 	Name() string
-	// Run calls handle for each message, in order, until ctx ends.
+	// Run calls handle for each message, in order, until ctx ends. While the queue is full, handle
+	// may take until it has room again.
 	Run(ctx context.Context, handle func(context.Context, Incoming)) error
 	// Describe tells what the producers command shows.
 	Describe() map[string]any

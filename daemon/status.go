@@ -40,6 +40,7 @@ func (c condition) String() string {
 	if c.pool.Usable() == 1 {
 		text = strings.Replace(text, "workers", "worker", 1)
 	}
+	text += fullness(c.tasks.Queue)
 	if c.postgres != "" {
 		text += "; postgres: " + c.postgres
 	}
@@ -55,4 +56,18 @@ func (c condition) String() string {
 		text += "; not reloaded: " + c.refused
 	}
 	return text
+}
+
+// fullness says what a full queue means for those who send.
+func fullness(q dispatch.Queue) string {
+	switch {
+	case q.Paused:
+		return "; QUEUE FULL: reading is paused, and control requests behind tasks wait"
+	case q.Full && q.Pressed:
+		return "; QUEUE FULL: tasks are rejected, for Postgres holds too many"
+	case q.Full:
+		return "; QUEUE FULL: tasks are rejected"
+	default:
+		return ""
+	}
 }

@@ -104,7 +104,7 @@ func TestStatusHasAllThatTheOriginalsHas(t *testing.T) {
 		for key := range want {
 			delete(got, key)
 		}
-		if diff := cmp.Diff([]string{"limits", "notes", "pool", "supervisor", "tasks"}, keys(t, got)); diff != "" {
+		if diff := cmp.Diff([]string{"limits", "notes", "pool", "queue", "supervisor", "tasks", "unsafe"}, keys(t, got)); diff != "" {
 			t.Errorf("over %s, what status has more (-want +got):\n%s", ours.name, diff)
 		}
 		if notes, ok := got["notes"].([]any); !ok || len(notes) != 0 {

@@ -36,7 +36,7 @@ var plan = map[string]room{
 	"workers/python": {about: "the Python half, embedded: worker runtime, fork server, library"},
 
 	"control":            {about: "the control socket and its client", imports: []string{"daemon/message"}, doors: []string{"golang.org/x/sys"}},
-	"daemon/dispatch":    {about: "when each task runs: delay, duplicates, queue", imports: []string{"daemon/message", "workers"}},
+	"daemon/dispatch":    {about: "when each task runs: delay, duplicates, queue", imports: []string{"cgroups", "daemon/message", "workers"}},
 	"daemon/history":     {about: "how the last tasks have ended", imports: []string{"daemon/dispatch"}},
 	"daemon/policy":      {about: "what each task may use: limits, time, how many at once", imports: []string{"cgroups"}},
 	"daemon/schedule":    {about: "tasks that the daemon produces by itself", imports: []string{"daemon/message"}},
@@ -58,7 +58,7 @@ var plan = map[string]room{
 	},
 	"daemon/config": {
 		about:   "the configuration file",
-		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/history", "daemon/journal", "daemon/metrics", "daemon/policy", "daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor"},
+		imports: []string{"cgroups", "control", "daemon/config/original", "daemon/dispatch", "daemon/history", "daemon/journal", "daemon/metrics", "daemon/policy", "daemon/schedule", "daemon/systemd", "pgnotify", "workers", "workers/process", "workers/supervisor"},
 		doors:   []string{"github.com/BurntSushi/toml"},
 	},
 

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -55,6 +56,15 @@ func TestInteropCancelOfTheOriginalWithoutFilterHitsAll(t *testing.T) {
 	d, db := startListening(t, withOriginal(t), "max_workers = 1", "jobs")
 	o := overPostgres(t, db, "jobs")
 	d.waitingEverywhere(o)
+	if reply, _ := o.control(t, "cancel", nil)["error"].(string); !strings.Contains(reply, "cancel needs a filter") {
+		t.Errorf("cancel without a filter was answered %q, which nothing permits", reply)
+	}
+	config, err := os.ReadFile(d.file("dispatcherd.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.rewrite(string(config) + "[control]\ncancel_without_filter = true\n")
+	d.wantReload("control.cancel_without_filter")
 	reply := o.control(t, "cancel", nil)
 	for _, key := range []string{"worker-0", "blocked-0", "queued-0", "delayed-0"} {
 		if _, ok := reply[key]; !ok {

@@ -193,8 +193,8 @@ func TestCheckOfTheOriginalsFilePrintsTheNotes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "x.yml"), "version: 2\nbrokers: {socket: {socket_path: d.sock}}\nlogging: {}\n", 0o600)
-	dispatcherd(t, dir, nil, "--config", "x.yml", "--check").want(t, 0, `note: x.yml: this is the configuration of the Python original; worker.tasks is "any", as there: `+
-		"whoever can send a message can run any Python, lambda text too; control.operators is \"*\", as there: whoever can connect to the socket can cancel tasks; to tighten that, add the section dispatcherd: {worker: {tasks: registered}, control: {operators: []}}, which the original ignores\n"+
+	dispatcherd(t, dir, nil, "--config", "x.yml", "--check").want(t, 0, `UNSAFE: x.yml: this is the configuration of the Python original; worker.tasks is "any", as there: `+
+		"whoever can send a message can run any Python, lambda text too; control.operators is \"*\", as there: whoever can connect to the socket can cancel tasks; control.cancel_without_filter is true, as there: a cancel that names no task cancels every one; to tighten that, add the section dispatcherd: {worker: {tasks: registered}, control: {operators: [], cancel_without_filter: false}}, which the original ignores\n"+
 		"note: x.yml:3: logging: is ignored, as the original ignores it: the log goes to standard error, and --log-level sets its level\n"+
 		"x.yml: no problems found\n", "")
 	write(t, filepath.Join(dir, "bad.yml"), "version: 3\nbrokers: {socket: {}}\n", 0o600)

@@ -26,7 +26,7 @@ func (p *Pool) Ahead(t *Task) (ok bool) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) > 0 || p.usable < p.cfg.MaxWorkers || p.draining {
+	if len(p.idle) > 0 || p.usable < p.cfg.MaxWorkers || p.draining || p.returning > 0 {
 		return false
 	}
 	now := time.Now()
@@ -77,10 +77,15 @@ func (p *Pool) takeBackLocked(w *worker) []*Task {
 		return nil
 	}
 	w.streak = 0
-	kept := len(w.ahead) - w.proc.TakeBack()
-	back := slices.Clone(w.ahead[kept:])
-	clear(w.ahead[kept:])
-	w.ahead = w.ahead[:kept]
+	seqs := w.proc.TakeBack()
+	var back []*Task
+	w.ahead = slices.DeleteFunc(w.ahead, func(t *Task) bool {
+		taken := slices.Contains(seqs, t.Seq)
+		if taken {
+			back = append(back, t)
+		}
+		return taken
+	})
 	p.parked -= len(back)
 	return back
 }
@@ -89,7 +94,7 @@ func (p *Pool) takeBackLocked(w *worker) []*Task {
 // the word that the one before it has ended, so that is all of it.
 func (p *Pool) leftAheadLocked(w *worker) []*Task {
 	if w.adopted {
-		return nil // those have begun, or ended unheard
+		return nil // those have begun: see skipAllLocked
 	}
 	left := w.ahead
 	w.ahead = nil
@@ -111,6 +116,15 @@ func (p *Pool) goOnLocked(w *worker, now time.Time) *Task {
 	return t
 }
 
+// skipAllLocked passes over all but the last task of an adopted worker that says no more: it had got
+// them one after the other.
+func (p *Pool) skipAllLocked(w *worker, now time.Time) (unheard []Event) {
+	if w.adopted && w.state == Busy && len(w.ahead) > 0 {
+		unheard = p.skipLocked(w, w.ahead[len(w.ahead)-1].Seq, now)
+	}
+	return unheard
+}
+
 // skipLocked passes over the tasks of an adopted worker whose ends were told to an earlier daemon:
 // the one that has ended now came behind them.
 func (p *Pool) skipLocked(w *worker, seq uint64, now time.Time) (unheard []Event) {
@@ -122,11 +136,20 @@ func (p *Pool) skipLocked(w *worker, seq uint64, now time.Time) (unheard []Event
 	return unheard
 }
 
+// Requeued says that n tasks are queued again that the pool has returned. Until it has heard so
+// of all of them it hands nothing out, lest another one overtakes them.
+func (p *Pool) Requeued(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.returning -= n
+}
+
 // returnLocked has the tasks go back to where they came from.
 func (p *Pool) returnLocked(w *worker, tasks []*Task) action {
 	if len(tasks) == 0 {
 		return nil
 	}
+	p.returning += len(tasks)
 	return action{func() { p.report(Event{Kind: TaskReturned, Worker: w.id, Tasks: tasks}) }}
 }
 

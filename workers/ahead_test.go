@@ -236,6 +236,23 @@ func TestWorkerThatBeginsWhatItWasNotHandedIsKilled(t *testing.T) {
 	})
 }
 
+func TestNothingOvertakesWhatComesBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := eager(t, 1)
+		b.late = true
+		b.wantAhead(10, true)
+		b.wantAhead(11, true)
+		b.proc(0).done(1, workers.Succeeded)
+		b.settle()
+		b.wantTold("task 1 succeeded, returned: [10 11]")
+		if id, ok := b.run(&workers.Task{Seq: 12}); ok {
+			t.Errorf("worker %d was given a task before those that came back were queued again", id)
+		}
+		b.pool.Requeued(2)
+		b.start(10, 0)
+	})
+}
+
 func TestADrainTakesBackWhatHasNotBegun(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := eager(t, 1)
@@ -276,6 +293,34 @@ func TestInheritedTasksEndOneAfterTheOther(t *testing.T) {
 				b.wantStates("4 stopping")
 				b.proc(4).exit("exit code 0", true)
 				b.settle()
+			})
+		})
+	}
+}
+
+func TestInheritedTasksOfWhichNothingIsHeardEndWithTheirWorker(t *testing.T) {
+	const lost = "lost: how it ended is not known: the daemon before this one was killed as it heard of it"
+	for _, tt := range []struct {
+		name string
+		end  func(*fakeProcess)
+		last string
+	}{
+		{"it leaves", func(p *fakeProcess) {
+			p.say(workers.Report{Kind: workers.Leaving, Reason: "stop requested"})
+			p.exit("exit code 0", true)
+		}, "task 3 " + lost},
+		{"it dies", func(p *fakeProcess) { p.exit("killed by SIGKILL", false) }, "task 3 killed: killed by SIGKILL"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				b := newBench(t, pool(0, 1), habits{})
+				i := b.left(4, &workers.Task{Seq: 1}, habits{deaf: true})
+				i.Later = []*workers.Task{{Seq: 2}, {Seq: 3}}
+				b.open[1], b.open[2], b.open[3] = true, true, true
+				b.inherit(i)
+				tt.end(b.proc(4))
+				b.settle()
+				b.wantTold("task 1 "+lost, "task 2 "+lost, tt.last)
 			})
 		})
 	}

@@ -31,6 +31,7 @@ type bench struct {
 	over   chan struct{}   // closed when Run has returned
 	open   map[uint64]bool // tasks that a worker was given and that have not come back
 	wrongs []string
+	late   bool // returned tasks are not queued again at once
 }
 
 // pool is a configuration without scaling down and retirement.
@@ -94,6 +95,9 @@ func (b *bench) report(e workers.Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fresh = append(b.fresh, e)
+	if !b.late {
+		b.pool.Requeued(len(e.Tasks))
+	}
 	back := e.Tasks
 	if e.Kind == workers.TaskEnded {
 		back = append(slices.Clone(back), e.Task)

@@ -185,11 +185,10 @@ func (p *fakeProcess) Ahead(t *workers.Task) (ok bool) {
 	return true
 }
 
-func (p *fakeProcess) TakeBack() int {
+func (p *fakeProcess) TakeBack() (back []uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	back := len(p.lane)
-	p.lane = nil
+	back, p.lane = p.lane, nil
 	return back
 }
 

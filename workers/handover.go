@@ -20,6 +20,9 @@ func (p *Pool) TryRun(t *Task) (id int, ok bool) {
 func (p *Pool) take(t *Task) (*worker, Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.returning > 0 {
+		return nil, nil // what comes back is to be had first, and brings another try
+	}
 	if len(p.idle) == 0 {
 		p.waiting = max(p.waiting, 1)
 		if grow(p.cfg, p.loadLocked()) > 0 {

@@ -136,6 +136,7 @@ func (p *Pool) done(w *worker, r Report) {
 		if w.state == Ready {
 			e.Tasks = append(e.Tasks, p.shareLocked()...)
 		}
+		p.returning += len(e.Tasks)
 	}
 	do = append(do, p.workedLocked(w)...)
 	p.counts.add(e.Outcome)
@@ -193,6 +194,7 @@ func (p *Pool) leaving(w *worker, r Report) {
 	var e Event
 	var do action
 	p.mu.Lock()
+	unheard := p.skipAllLocked(w, now)
 	state := w.state
 	w.left, w.reason = true, r.Reason
 	// A task that it has not begun proves nothing for it.
@@ -204,6 +206,7 @@ func (p *Pool) leaving(w *worker, r Report) {
 		if e = w.returned(); w.adopted {
 			e = w.untold(now)
 		}
+		p.returning += len(e.Tasks)
 		p.unassignLocked(w, now)
 		p.counts.add(e.Outcome)
 	}
@@ -212,6 +215,9 @@ func (p *Pool) leaving(w *worker, r Report) {
 	}
 	p.mu.Unlock()
 	do.run()
+	for _, before := range unheard {
+		p.report(before)
+	}
 	if state == Busy {
 		p.report(e)
 	}
@@ -238,6 +244,7 @@ func (p *Pool) exited(w *worker, r Report) {
 		do.run()
 		return
 	}
+	unheard := p.skipAllLocked(w, now)
 	state := w.state
 	end, exit := w.end(r)
 	switch {
@@ -262,6 +269,9 @@ func (p *Pool) exited(w *worker, r Report) {
 	p.mu.Unlock()
 	do.run()
 	p.log.Log(context.Background(), level, "worker ended", "worker", w.id, "state", string(state), "exit", exit)
+	for _, before := range unheard {
+		p.report(before)
+	}
 	if state == Busy {
 		p.report(e)
 	}

@@ -29,6 +29,7 @@ type Pool struct {
 	usage     usage
 	hungry    []*worker // workers that could be handed tasks ahead
 	parked    int       // tasks that wait at workers
+	returning int       // tasks that were returned and are not yet queued again
 	stalled   time.Time // when to look for tasks that hold others up; zero: while none waits behind one
 	waiting   int       // tasks that wait, as far as is known
 	busy      int       // workers in state Busy

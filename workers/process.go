@@ -23,9 +23,9 @@ type Process interface {
 	// Ahead hands over a task that the process may begin by itself when the one that it runs has
 	// ended. ok is false where that cannot be.
 	Ahead(t *Task) (ok bool)
-	// TakeBack returns how many of those tasks, the last ones, the process has not got, and will
-	// not get. It has begun the others, or is about to.
-	TakeBack() int
+	// TakeBack returns the numbers of those tasks that the process has not got, and will not get:
+	// not always the last ones, for it may get one meanwhile. It has begun the others, or is about to.
+	TakeBack() []uint64
 	// Cancel interrupts task seq and does nothing if another one runs by then.
 	Cancel(seq uint64) error
 	// Ring repeats the signal of a Cancel. A signal that arrives just before a

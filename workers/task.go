@@ -38,7 +38,8 @@ type Event struct {
 	Worker int
 	Task   *Task // nil for WorkerFree and TaskReturned
 	// Tasks are those that have not begun and are not to be, in the order in which they were handed
-	// over: of a TaskReturned, and of a TaskEnded whose worker has become free.
+	// over: of a TaskReturned, and of a TaskEnded whose worker has become free. Pool.Requeued
+	// must follow.
 	Tasks []*Task
 
 	// Of a TaskEnded.

@@ -24,6 +24,9 @@ func newCancel(opts *options, spec control.Spec) *cobra.Command {
 		case len(data) > 0 && *all:
 			return usage("cancel takes either --all or --task and --uuid")
 		}
+		if *all {
+			data["all"] = true // without which a daemon may refuse it
+		}
 		replies, err := opts.query(cmd.Context(), spec, data)
 		if err == nil && len(replies) > 0 && !slices.ContainsFunc(replies, listsTasks) {
 			return errNoMatch

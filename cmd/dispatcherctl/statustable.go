@@ -22,8 +22,15 @@ func writeStatus(out io.Writer, status map[string]any) {
 		c.row("node", cell(node))
 		delete(rest, "node_id")
 	}
+	if text, ok := rest["unsafe"].(string); ok {
+		delete(rest, "unsafe")
+		if text != "" {
+			c.row("UNSAFE", printable(text))
+		}
+	}
 	take("main", c.mainRows)
 	take("tasks", c.taskRows)
+	take("queue", c.queueRow)
 	take("running", func(map[string]any) {}) // listed by the command running, counted in tasks
 	take("workers", func(workers map[string]any) { c.row("workers", workerCount(workers)) })
 	take("pool", c.poolRows)
@@ -68,7 +75,27 @@ func (c columns) taskRows(tasks map[string]any) {
 		count[outcome] = cell(n)
 	}
 	c.row("ended", cell(listed(count, "succeeded", "failed", "timed_out", "cancelled", "oom_killed", "killed",
-		"exited", "crashed", "lost", "abandoned", "discarded")))
+		"exited", "crashed", "lost", "abandoned", "discarded", "rejected")))
+}
+
+// queueRow says how full the queue is.
+func (c columns) queueRow(queue map[string]any) {
+	text := fmt.Sprintf("%s of %s tasks, %s of %s bytes", cell(queue["tasks"]), most(queue["max_tasks"]), cell(queue["bytes"]), most(queue["max_bytes"]))
+	switch {
+	case queue["paused"] == true:
+		text += ", FULL: READING IS PAUSED"
+	case queue["full"] == true:
+		text += ", FULL: TASKS ARE REJECTED"
+	}
+	c.row("queue", text)
+}
+
+// most is a bound; null is none.
+func most(bound any) string {
+	if bound == nil {
+		return "any number of"
+	}
+	return cell(bound)
 }
 
 func (c columns) poolRows(pool map[string]any) {

@@ -174,6 +174,11 @@ func check(asked string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if cfg.Unsafe != "" {
+		if _, err := fmt.Fprintf(stdout, "UNSAFE: %s\n", cfg.Unsafe); err != nil {
+			return err
+		}
+	}
 	for _, note := range cfg.Notes {
 		if _, err := fmt.Fprintf(stdout, "note: %s\n", note); err != nil {
 			return err

@@ -29,6 +29,7 @@ type fake struct {
 	noRun     bool
 	level     *LogLevel
 	notes     []string
+	open      bool // a cancel needs no filter
 	chunks    message.ChunkStats
 	partials  []message.Partial
 	memory    Memory
@@ -83,6 +84,10 @@ func (f *fake) Reload(context.Context) (Reloaded, error) {
 }
 
 func (f *fake) Notes() []string { return f.notes }
+
+func (f *fake) Unsafe() string { return "a key is unsafe" }
+
+func (f *fake) CancelsWithoutFilter() bool { return f.open }
 
 func (f *fake) History() *history.Ring {
 	if f.ended == nil {
@@ -224,6 +229,9 @@ func TestStatusHoldsTheOtherCommands(t *testing.T) {
 	if diff := cmp.Diff([]string{"a key has no effect"}, got["notes"]); diff != "" {
 		t.Errorf("notes: -want +got\n%s", diff)
 	}
+	if got["unsafe"] != "a key is unsafe" {
+		t.Errorf("unsafe is %v", got["unsafe"])
+	}
 	var want []string
 	for _, s := range control.Specs {
 		if !slices.Contains([]string{"alive", "cancel", "drain", "history", "memory", "memory_offenders", "reload", "run", "set_log_level", "status", "task"}, s.Name) {
@@ -233,7 +241,7 @@ func TestStatusHoldsTheOtherCommands(t *testing.T) {
 	if !slices.Contains(want, "aio_tasks") || !slices.Contains(want, "chunks") {
 		t.Errorf("status is to hold only %v", want)
 	}
-	want = append(want, "pool", "supervisor", "limits", "notes") // these are ours
+	want = append(want, "pool", "queue", "supervisor", "limits", "unsafe", "notes") // these are ours
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("keys of status: -want +got\n%s", diff)
@@ -366,5 +374,35 @@ func TestReloadTellsWhatHasChanged(t *testing.T) {
 	refused := newTable(&fake{refuse: errors.New("nothing is changed: x")}).Do(t.Context(), "reload", Call{}).Reply
 	if diff := cmp.Diff(map[string]any{"error": "nothing is changed: x"}, refused); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestCancelWithoutFilterMustBeMeant(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		data             string
+		refused, permits bool
+	}{
+		{data: ``, refused: true},
+		{data: `{}`, refused: true},
+		{data: `{"uuid": "", "args": [], "kwargs": {}, "task": null}`, refused: true},
+		{data: `{"other": 5}`, refused: true},
+		{data: `{"all": 1}`, refused: true},
+		{data: `{"all": true}`},
+		{data: `{"args": [1]}`},
+		{data: `{"task": "a.b"}`},
+		{data: ``, permits: true},
+		{data: `{"uuid": null}`, permits: true},
+	} {
+		f := &fake{entries: []dispatch.Entry{{Message: parse(t, `{"uuid": "u"}`)}}, open: tt.permits}
+		call := Call{}
+		if tt.data != "" {
+			call.Data = []byte(tt.data)
+		}
+		answer := newTable(f).Do(t.Context(), "cancel", call)
+		text, failed := answer.Reply["error"].(string)
+		if failed != tt.refused || failed != strings.Contains(text, "cancel needs a filter") || failed == (len(answer.UUIDs) == 1) {
+			t.Errorf("cancel of %q, permits = %v: %v", tt.data, tt.permits, answer)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/message"
@@ -12,20 +13,24 @@ import (
 // run, then blocked, queued and delayed ones. Consumers take every key but
 // node_id for a task, so there is no other.
 func running(t *Table, ctx context.Context, c Call) (Answer, error) {
-	f, err := c.filter()
+	data, err := c.object()
 	if err != nil {
 		return Answer{}, err
 	}
-	entries, err := t.tasks.Tasks(ctx, f)
+	entries, err := t.tasks.Tasks(ctx, filter(data))
 	return list(entries), err
 }
 
 // cancel interrupts or removes the tasks that match the filter and lists them
-// as running does. The empty filter matches all.
+// as running does. That it is every task must be meant.
 func cancel(t *Table, ctx context.Context, c Call) (Answer, error) {
-	f, err := c.filter()
+	data, err := c.object()
 	if err != nil {
 		return Answer{}, err
+	}
+	f := filter(data)
+	if f.SelectsAll() && data["all"] != true && !t.service.CancelsWithoutFilter() {
+		return Answer{}, errNoFilter
 	}
 	entries, err := t.tasks.Cancel(ctx, f)
 	answer := list(entries)
@@ -35,16 +40,16 @@ func cancel(t *Table, ctx context.Context, c Call) (Answer, error) {
 	return answer, err
 }
 
+// errNoFilter is no badData: the request is one that other daemons carry out.
+var errNoFilter = errors.New(`cancel needs a filter, which is task, uuid, args or kwargs, or "all": true for every task ` +
+	"(control.cancel_without_filter permits it without)")
+
 // filter reads task, uuid, args and kwargs of control_data.
-func (c Call) filter() (dispatch.Filter, error) {
-	data, err := c.object()
-	if err != nil {
-		return dispatch.Filter{}, err
-	}
+func filter(data map[string]any) dispatch.Filter {
 	return dispatch.Filter{
 		Task: encoded(data, "task"), UUID: encoded(data, "uuid"),
 		Args: encoded(data, "args"), Kwargs: encoded(data, "kwargs"),
-	}, nil
+	}
 }
 
 func encoded(data map[string]any, key string) []byte {

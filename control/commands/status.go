@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"dispatcherd/control"
+	"dispatcherd/daemon/dispatch"
 	"dispatcherd/workers"
 )
 
@@ -27,10 +28,31 @@ func status(t *Table, ctx context.Context, _ Call) (Answer, error) {
 		reply[s.Name] = answer.Object()
 	}
 	reply["pool"] = poolFigures(t.workers.Stats())
+	stats, err := t.tasks.Stats(ctx)
+	if err != nil {
+		return Answer{}, err
+	}
+	reply["queue"] = queueFigures(stats.Queue)
 	reply["supervisor"] = t.service.Supervisor()
 	reply["limits"] = t.service.Limits()
+	reply["unsafe"] = t.service.Unsafe()
 	reply["notes"] = append([]string{}, t.service.Notes()...) // a list also when there is none
 	return Answer{Reply: reply}, nil
+}
+
+// queueFigures are what waits and what may; null is no bound.
+func queueFigures(q dispatch.Queue) map[string]any {
+	f := map[string]any{
+		"tasks": q.Tasks, "max_tasks": nil, "bytes": q.Bytes, "max_bytes": nil, "on_full": q.Max.OnFull,
+		"full": q.Full, "paused": q.Paused, "postgres_full": q.Pressed, "rejected": q.Rejected,
+	}
+	if n := q.Max.MaxTasks; n > 0 {
+		f["max_tasks"] = n
+	}
+	if n, ok := q.Max.MaxBytes.Number(); ok && n > 0 {
+		f["max_bytes"] = n
+	}
+	return f
 }
 
 func poolFigures(s workers.Stats) map[string]any {

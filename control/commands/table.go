@@ -56,6 +56,10 @@ type Service interface {
 	History() *history.Ring
 	// Notes say what of the configuration has no effect or needs to be known.
 	Notes() []string
+	// Unsafe says, in a line, what the configuration leaves as open as the Python original; "" for nothing.
+	Unsafe() string
+	// CancelsWithoutFilter says whether a cancel that names no task is one of every task.
+	CancelsWithoutFilter() bool
 	// Limits describes what workers and tasks may use.
 	Limits() map[string]any
 }

@@ -96,6 +96,7 @@ func TestReloadTellsWhatHasChangedAndKeepsWhatCannot(t *testing.T) {
 		{"metrics", base, base + "[metrics]\n", Changes{Restart: []string{"metrics"}}},
 		{"Postgres", base, base + "[brokers.pg_notify]\nconninfo = \"host=/x\"\nchannels = [\"a\"]\n", Changes{Restart: []string{"brokers.pg_notify"}}},
 		{"rights", base, base + "[control]\noperators = [\"@ops\"]\n", Changes{Live: []string{"control.operators"}}},
+		{"an empty filter", base, base + "[control]\ncancel_without_filter = true\n", Changes{Live: []string{"control.cancel_without_filter"}}},
 		{"on_start", base, base + "[[on_start]]\ntask = \"a.b\"\n", Changes{Restart: []string{"on_start"}}},
 		{"schedule", base, base + "[[schedule]]\ntask = \"a.b\"\nevery = \"5s\"\n", Changes{Live: []string{"schedule"}}},
 	} {

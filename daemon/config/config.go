@@ -13,6 +13,7 @@ import (
 
 	"dispatcherd/cgroups"
 	"dispatcherd/control"
+	"dispatcherd/daemon/dispatch"
 	"dispatcherd/daemon/history"
 	"dispatcherd/daemon/journal"
 	"dispatcherd/daemon/metrics"
@@ -48,6 +49,9 @@ type Config struct {
 	// Original is set when the file is the YAML of the Python original: where safety
 	// and fidelity disagree, the service is then faithful.
 	Original bool
+	// Unsafe says, in a line, what is as open as with the Python original, and how that is
+	// tightened; "" if nothing is. It is logged at each start, and is in the status.
+	Unsafe string
 	// Notes say, a line each, what of the file has no effect or needs to be known.
 	// They are logged at each start.
 	Notes []string
@@ -77,6 +81,8 @@ type Config struct {
 	Log journal.Config
 	// Metrics is the section [metrics]; nil without it.
 	Metrics *metrics.Config
+	// Queue is the section [queue].
+	Queue dispatch.Config
 	// History is the section [history].
 	History history.Config
 	// Service is the section [service].
@@ -98,7 +104,7 @@ func (c Config) Validate() error {
 	if c.PgNotify != nil {
 		errs = append(errs, c.PgNotify.Validate(), c.PgNotifyControl.Validate("brokers.pg_notify.control"))
 	}
-	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Log.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.Policy.Validate(), c.History.Validate())
+	errs = append(errs, c.Socket.Validate(), c.Rights.Validate(), c.Schedule.Validate(), c.Log.Validate(), c.Service.Validate(), c.Supervisor.Validate(), c.Policy.Validate(), c.Queue.Validate(), c.History.Validate())
 	if c.Metrics != nil {
 		errs = append(errs, c.Metrics.Validate())
 	}
@@ -181,6 +187,7 @@ type document struct {
 	Cgroups    supervisor.CgroupsConfig `toml:"cgroups"`
 	Limits     cgroups.Limits           `toml:"limits"`
 	Tasks      []policy.Task            `toml:"task"`
+	Queue      dispatch.Config          `toml:"queue"`
 	History    history.Config           `toml:"history"`
 }
 
@@ -189,7 +196,7 @@ func newDocument() *document {
 		Timeout: 30 * time.Minute,
 		Pool:    workers.DefaultConfig(), Worker: process.DefaultConfig(),
 		Control: control.DefaultRights(), Config: schedule.DefaultConfig(), Metrics: metrics.DefaultConfig(),
-		Service: systemd.DefaultConfig(), History: history.DefaultConfig(), Log: journal.DefaultConfig(),
+		Service: systemd.DefaultConfig(), Queue: dispatch.DefaultConfig(), History: history.DefaultConfig(), Log: journal.DefaultConfig(),
 	}
 	d.Brokers.PgNotify.Config, d.Brokers.Socket = pgnotify.DefaultConfig(), control.DefaultConfig()
 	d.Brokers.PgNotify.Control = control.ReadOnly
@@ -204,7 +211,7 @@ func (d *document) config(has outline) Config {
 	c := Config{
 		Version: d.Version, NodeID: d.NodeID, ChunkMessageTimeout: d.Timeout, Pool: d.Pool.WithCPUs(cgroups.CPUs()), Worker: d.Worker,
 		Socket: d.Brokers.Socket, PgNotifyControl: d.Brokers.PgNotify.Control, Rights: d.Control, Schedule: d.Config,
-		Log: d.Log, Service: d.Service, Supervisor: d.Supervisor, Cgroups: d.Cgroups, History: d.History,
+		Log: d.Log, Service: d.Service, Supervisor: d.Supervisor, Cgroups: d.Cgroups, Queue: d.Queue, History: d.History,
 		Policy: policy.Config{Limits: d.Limits, Tasks: d.Tasks}, Roomy: d.Pool.MaxWorkers == 0,
 	}
 	if has.line("brokers.pg_notify") > 0 {

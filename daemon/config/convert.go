@@ -104,6 +104,7 @@ func remarks(path string, t *original.Translation, c *Config) string {
 		`brokers.pg_notify.control is "all", as with the original: whoever can NOTIFY can cancel and run tasks.`)
 	say(c.Socket.Path != "" && slices.Contains(c.Rights.Operators, "*"),
 		`control.operators is ["*"], as with the original: whoever can connect to the socket can cancel tasks.`)
+	say(c.Rights.CancelWithoutFilter, "control.cancel_without_filter is true, as with the original: a cancel that names no task cancels every one.")
 	say(t.Places["node_id"].Line == 0, "node_id is not there: it is the host's name. The original has a new random one at each start.")
 	say(t.RefuseRun, "There is no ControlProducer, without which the original refuses run. Here run needs none.")
 	say(c.Socket.Path != "" && c.ControlBroker == "pg_notify", "dispatcherctl takes the socket, where the original's takes Postgres: --broker pg_notify does, too.")

@@ -38,7 +38,7 @@ func sameConverted(t interface {
 	}
 	except := []cmp.Option{
 		cmpopts.EquateEmpty(), exceptSettings,
-		cmpopts.IgnoreFields(Config{}, "File", "Original", "Notes", "RefuseRun", "ControlBroker"), // the format's own
+		cmpopts.IgnoreFields(Config{}, "File", "Original", "Unsafe", "Notes", "RefuseRun", "ControlBroker"), // the format's own
 	}
 	if !strings.Contains(text, "node_id") { // a random one
 		except = append(except, cmpopts.IgnoreFields(Config{}, "NodeID", "RandomNodeID"))

@@ -34,5 +34,6 @@ func parse(path string, text []byte) (*Config, Problems) {
 	problems = problems.addInvalid(path, at, c.Validate())
 	c.Worker.Settings = c.settings()
 	problems = problems.addInvalid(path, at, c.checkSpec())
+	c.Unsafe = unsafe(&c)
 	return &c, problems
 }

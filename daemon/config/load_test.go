@@ -59,19 +59,19 @@ func TestProblemsAreNamed(t *testing.T) {
 			"x.toml:2: max_workers: unknown key; did you mean pool.max_workers?",
 		}},
 		{"a key like no other", "version = 2\n" + socket + "[pool]\nbulk = 1\n[metrics]\nport = 80\n", []string{
-			"x.toml:5: pool.bulk: unknown key; pool may have cancel_grace, max_workers, min_workers, scaledown_reserve, scaledown_wait, shutdown_grace, worker_max_lifetime, worker_removal_wait",
+			"x.toml:5: pool.bulk: unknown key; pool may have cancel_grace, hand_ahead, max_workers, min_workers, scaledown_reserve, scaledown_wait, shutdown_grace, worker_max_lifetime, worker_removal_wait",
 			"x.toml:7: metrics.port: unknown key; metrics may have listen",
 		}},
 		{"unknown sections", "version = 2\n" + socket + "[brokers.redis]\nurl = \"x\"\n[[colours]]\na = 1\n", []string{
 			"x.toml:4: brokers.redis: unknown key; brokers may have pg_notify, socket",
-			"x.toml:6: colours: unknown key; the file may have brokers, cgroups, chunk_message_timeout, control, history, limits, log, metrics, node_id, on_start, pool, schedule, service, supervisor, task, version, worker",
+			"x.toml:6: colours: unknown key; the file may have brokers, cgroups, chunk_message_timeout, control, history, limits, log, metrics, node_id, on_start, pool, queue, schedule, service, supervisor, task, version, worker",
 		}},
 		{"a misspelt key in a list", "version = 2\n[[schedule]]\ntask = \"a\"\nevery = \"1s\"\n[[schedule]]\ntask = \"b\"\nevry = \"1s\"\n", []string{
 			`x.toml:5: schedule[1].every: must be a duration with its unit, such as "30s", and at least 1ms, got 0s`,
 			"x.toml:7: schedule[1].evry: unknown key; did you mean schedule[1].every?",
 		}},
 		{"an odd key", "version = 2\n\"a b\\u001b\" = 1\n" + socket, []string{
-			`x.toml:2: "a b\x1b": unknown key; the file may have brokers, cgroups, chunk_message_timeout, control, history, limits, log, metrics, node_id, on_start, pool, schedule, service, supervisor, task, version, worker`,
+			`x.toml:2: "a b\x1b": unknown key; the file may have brokers, cgroups, chunk_message_timeout, control, history, limits, log, metrics, node_id, on_start, pool, queue, schedule, service, supervisor, task, version, worker`,
 		}},
 
 		{"limits", "version = 2\n" + socket + `[limits]

@@ -184,7 +184,7 @@ func TestProblemsOfYAMLAreNamed(t *testing.T) {
 			"x.yml:3: dispatcherd.pool.min_worker: unknown key; did you mean pool.min_workers?",
 			"x.yml:4: dispatcherd.worker.python: must be a string, got null",
 			`x.yml:4: dispatcherd.worker.tasks: must be "registered", "importable" or "any", got "some"`,
-			"x.yml:5: dispatcherd.colour: unknown key; the file may have brokers, cgroups, chunk_message_timeout, control, history, limits, log, metrics, node_id, on_start, pool, schedule, service, supervisor, task, version, worker",
+			"x.yml:5: dispatcherd.colour: unknown key; the file may have brokers, cgroups, chunk_message_timeout, control, history, limits, log, metrics, node_id, on_start, pool, queue, schedule, service, supervisor, task, version, worker",
 		}},
 		{"a key without a name", "version: 2\ndispatcherd:\n  worker:\n    env:\n      A: a\n      \"\": 5\n", []string{
 			`x.yml:6: dispatcherd.worker.env."": must be a string, got an integer`,

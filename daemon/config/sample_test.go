@@ -113,7 +113,7 @@ func TestSampleHasEveryKey(t *testing.T) {
 
 // exceptSettings leaves out what is made of all the rest, and lets limits be compared.
 var exceptSettings = cmp.Options{
-	cmpopts.IgnoreFields(process.Config{}, "Settings"), cmpopts.IgnoreFields(Config{}, "Roomy"), cmpopts.EquateComparable(cgroups.Limits{}),
+	cmpopts.IgnoreFields(process.Config{}, "Settings"), cmpopts.IgnoreFields(Config{}, "Roomy"), cmpopts.EquateComparable(cgroups.Limits{}, cgroups.Size{}),
 }
 
 func limitsOf(t *testing.T, text string) cgroups.Limits {

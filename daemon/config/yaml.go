@@ -57,6 +57,7 @@ func parseYAML(file string, text []byte) (*Config, *original.Translation, Proble
 	found = found.addInvalid(file, at, c.Validate())
 	c.Worker.Settings = t.Settings(c.Worker.Credentials, c.credential())
 	found = found.addInvalid(file, at, c.checkSpec())
+	c.Unsafe = unsafe(&c)
 	c.Notes = notes(file, t, &c)
 	return &c, t, problems.addTranslated(found, t.Places).atMost(maxProblems)
 }

@@ -54,7 +54,7 @@ func TestOriginalWithEveryKey(t *testing.T) {
 	}
 	want := Default()
 	want.File, want.Original, want.NodeID, want.ChunkMessageTimeout = everyKey, true, "web-1", time.Minute
-	want.PgNotifyControl, want.Rights.Operators = control.FullAccess, []string{"*"}
+	want.PgNotifyControl, want.Rights.Operators, want.Rights.CancelWithoutFilter = control.FullAccess, []string{"*"}, true
 	want.Pool.MinWorkers, want.Pool.MaxWorkers, want.Pool.ScaledownReserve = 2, 6, 1
 	want.Pool.ScaledownWait, want.Pool.WorkerRemovalWait = 7500*time.Millisecond, 20*time.Second
 	want.Pool.WorkerMaxLifetime, want.Pool.CancelGrace, want.Pool.ShutdownGrace = time.Hour, 12*time.Second, 5*time.Second
@@ -75,7 +75,7 @@ func TestOriginalWithEveryKey(t *testing.T) {
 		{Every: 90 * time.Second, Task: schedule.Task{Task: "app.tasks.clean", Message: map[string]any{"args": []any{}}}},
 	}
 	want.Metrics = &metrics.Config{Listen: "0.0.0.0:8015"}
-	if diff := cmp.Diff(want, *got, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Notes")); diff != "" {
+	if diff := cmp.Diff(want, *got, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Unsafe", "Notes")); diff != "" {
 		t.Errorf("Load(%s) differs (-want +got):\n%s", everyKey, diff)
 	}
 }
@@ -85,17 +85,17 @@ func TestOriginalThatSaysNothing(t *testing.T) {
 	got := fromYAML(t, "version: 2\n")
 	want := Default()
 	want.File, want.Original, want.RefuseRun, want.RandomNodeID = got.File, true, true, true
-	want.Worker.Tasks, want.Worker.Credentials = "any", true
+	want.Worker.Tasks, want.Worker.Credentials, want.Rights.CancelWithoutFilter = "any", true, true
 	want.Pool.CancelGrace, want.Pool.ShutdownGrace = 30*time.Second, 0
-	if diff := cmp.Diff(want, *got, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Notes", "NodeID")); diff != "" {
+	if diff := cmp.Diff(want, *got, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Unsafe", "Notes", "NodeID")); diff != "" {
 		t.Errorf("an empty file differs (-want +got):\n%s", diff)
 	}
 	uuid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 	if again := fromYAML(t, "version: 2\n"); !uuid.MatchString(got.NodeID) || got.NodeID == again.NodeID {
 		t.Errorf("node_id is %q and then %q, want a new UUID each time", got.NodeID, again.NodeID)
 	}
-	if len(got.Notes) != 2 || !strings.Contains(got.Notes[1], "nothing in it brings tasks in") {
-		t.Errorf("notes are %q, want one about trust and one about input", got.Notes)
+	if len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "nothing in it brings tasks in") {
+		t.Errorf("notes are %q, want one about input", got.Notes)
 	}
 }
 
@@ -125,11 +125,14 @@ func TestWhatHasNoEffectIsNoted(t *testing.T) {
 	}
 	const python = "names Python code, which the daemon cannot call; it connects with config"
 	const argument = "is ignored: the original has no such option, and would not start with it"
+	if want := everyKey + `: this is the configuration of the Python original; worker.tasks is "any", as there: whoever can send a message can run any Python, lambda text too; ` +
+		`brokers.pg_notify.control is "all", as there: whoever can NOTIFY can cancel and run tasks; ` +
+		`control.operators is "*", as there: whoever can connect to the socket can cancel tasks; ` +
+		`control.cancel_without_filter is true, as there: a cancel that names no task cancels every one; ` +
+		`to tighten that, add the section dispatcherd: {worker: {tasks: registered}, brokers: {pg_notify: {control: read}}, control: {operators: [], cancel_without_filter: false}}, which the original ignores`; c.Unsafe != want {
+		t.Errorf("unsafe is %s\nwant %s", c.Unsafe, want)
+	}
 	want := []string{
-		`: this is the configuration of the Python original; worker.tasks is "any", as there: whoever can send a message can run any Python, lambda text too; ` +
-			`brokers.pg_notify.control is "all", as there: whoever can NOTIFY can cancel and run tasks; ` +
-			`control.operators is "*", as there: whoever can connect to the socket can cancel tasks; ` +
-			`to tighten that, add the section dispatcherd: {worker: {tasks: registered}, brokers: {pg_notify: {control: read}}, control: {operators: []}}, which the original ignores`,
 		":18: brokers.pg_notify.sync_connection_factory: is for publishers: it " + python,
 		":19: brokers.pg_notify.async_connection_factory: is for publishers: it " + python,
 		":20: brokers.pg_notify.sync_connection: is ignored: a connection that exists already can only be given in Python",
@@ -191,7 +194,7 @@ func TestNotesAreBounded(t *testing.T) {
 		text += "key" + string(rune('a'+i%26)) + strings.Repeat("x", i/26) + ": 1\n"
 	}
 	c := fromYAML(t, text)
-	if last := c.Notes[len(c.Notes)-1]; len(c.Notes) != 103 || !strings.HasSuffix(last, ": and 4900 notes more") {
+	if last := c.Notes[len(c.Notes)-1]; len(c.Notes) != 102 || !strings.HasSuffix(last, ": and 4900 notes more") {
 		t.Errorf("there are %d notes, and the last one is %q", len(c.Notes), last)
 	}
 }
@@ -255,7 +258,7 @@ dispatcherd:
   pool: {max_workers: 8, cancel_grace: 1m}
   worker: {python: /srv/venv/bin/python, tasks: registered, credentials: no, env: {A: b}}
   brokers: {pg_notify: {control: read}, socket: {path: d.sock}}
-  control: {operators: ["@ops"]}
+  control: {operators: ["@ops"], cancel_without_filter: no}
   on_start: [{task: app.b, kwargs: {x: 1}}]
 `)
 	want := Default()
@@ -267,14 +270,17 @@ dispatcherd:
 	want.Socket.Path, want.ControlBroker = "d.sock", "pg_notify"
 	want.Rights.Operators = []string{"@ops"}
 	want.Schedule.OnStart = []schedule.Task{{Task: "app.b", Kwargs: map[string]any{"x": int64(1)}}}
-	if diff := cmp.Diff(want, *c, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Notes")); diff != "" {
+	if diff := cmp.Diff(want, *c, cmpopts.EquateEmpty(), exceptSettings, cmpopts.IgnoreFields(Config{}, "Unsafe", "Notes")); diff != "" {
 		t.Errorf("Load differs (-want +got):\n%s", diff)
 	}
 	if strings.Contains(string(c.Worker.Settings), "hunter2") {
 		t.Errorf("settings %s have the password, although worker.credentials is false", c.Worker.Settings)
 	}
 	if got := inFile(strings.Join(c.Notes, "\n")); got != "x.yml: this is the configuration of the Python original" {
-		t.Errorf("notes are %q, want nothing about trust", got)
+		t.Errorf("notes are %q, want only the format", got)
+	}
+	if c.Unsafe != "" {
+		t.Errorf("unsafe is %q, although nothing is open", c.Unsafe)
 	}
 }
 

@@ -69,6 +69,9 @@ func TestReturnedTasksComeBackInTheirOrder(t *testing.T) {
 			r.finish(uuid)
 		}
 		r.wantStarted("a", "b", "c", "d", "e")
+		if got := r.runner.requeued; got != 3 {
+			r.Errorf("the runner was told of %d that are queued again, want 3", got)
+		}
 	})
 }
 

@@ -27,6 +27,7 @@ func (r *quickRunner) TryRun(seq uint64, _ *message.Message) (int, bool) {
 }
 
 func (r *quickRunner) Ahead(uint64, *message.Message) (ok bool) { return false }
+func (r *quickRunner) Requeued(int)                             {}
 func (r *quickRunner) TakeBack() []uint64                       { return nil }
 func (r *quickRunner) Waiting(int)                              {}
 func (r *quickRunner) Cancel(uint64)                            {}

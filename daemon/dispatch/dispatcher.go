@@ -25,6 +25,9 @@ type Runner interface {
 	Ahead(seq uint64, m *message.Message) (ok bool)
 	// TakeBack takes back those of them that have not begun, and returns which.
 	TakeBack() []uint64
+	// Requeued says that n tasks are queued again that came back by Returned or Ended.Back. Until
+	// then nothing is run in their place.
+	Requeued(n int)
 	// Waiting says that n tasks wait for a worker now.
 	Waiting(n int)
 	// Cancel interrupts a task that runs; nothing happens if it ended meanwhile.
@@ -44,6 +47,7 @@ type Dispatcher struct {
 	recorder Recorder // nil for none
 	log      *slog.Logger
 	inbox    inbox
+	room     room
 	turns    chan struct{} // holds one value, from the begin of Run, while nobody takes a turn
 	over     chan struct{} // closed at the end of Run
 	calm     atomic.Bool   // no task waits for a worker
@@ -66,6 +70,7 @@ type Dispatcher struct {
 	leaving  bool // what runs goes on without us
 	told     int  // what the runner was last told to wait; -1: it may know something else
 	backlog  backlog
+	fullness fullness
 	spare    []event
 }
 
@@ -130,10 +135,11 @@ func (d *Dispatcher) attend() {
 
 // Submit hands a task over; m belongs to the dispatcher from then on and is
 // only read. The task is accepted when Submit returns nil: it will run,
-// or its end will say why not. The only error is ErrEnded. Submit never waits. watch is nil or
+// or its end will say why not. The only errors are ErrEnded, and ErrFull for a task that has
+// ended as rejected, which is recorded. Submit never waits. watch is nil or
 // has room for one value, and gets the task's end.
 func (d *Dispatcher) Submit(m *message.Message, watch chan<- Ended) error {
-	return d.submit(newTask(m, watch))
+	return d.admitted(newTask(m, watch))
 }
 
 // submit takes what has arrived. Where nothing waits it is looked at here and now, which spares a
@@ -152,11 +158,11 @@ func (d *Dispatcher) submit(t *task) error {
 
 // Delay holds a control request that has a delay among the delayed tasks, where it is
 // listed and can be cancelled as they are. carryOut is called when its time has come, by
-// the loop, and must not block. The only error is ErrEnded.
+// the loop, and must not block. The errors are those of Submit.
 func (d *Dispatcher) Delay(m *message.Message, carryOut func()) error {
 	t := newTask(m, nil)
 	t.request = carryOut
-	return d.submit(t)
+	return d.admitted(t)
 }
 
 // Use has these bounds count from now on, for the tasks too that wait or run. It is called again when
@@ -190,6 +196,7 @@ func (d *Dispatcher) Freed() { d.inbox.poke() }
 func (d *Dispatcher) StopTaking(ctx context.Context) error {
 	err := d.ask(ctx, func() {
 		d.stopping = true
+		d.release()
 		d.hold()
 	})
 	if errors.Is(err, ErrEnded) {
@@ -203,6 +210,7 @@ func (d *Dispatcher) StopTaking(ctx context.Context) error {
 func (d *Dispatcher) Leave(ctx context.Context) error {
 	err := d.ask(ctx, func() {
 		d.stopping, d.leaving = true, true
+		d.release()
 		d.hold()
 	})
 	if errors.Is(err, ErrEnded) {
@@ -210,6 +218,9 @@ func (d *Dispatcher) Leave(ctx context.Context) error {
 	}
 	return err
 }
+
+// release lets those go who wait for room: there will be none.
+func (d *Dispatcher) release() { d.room.change(func(r *room) { r.released = true }) }
 
 // Adopt takes a task that a worker runs already, for an earlier daemon, and returns its
 // number here. Its end is reported with Finished, as that of any other. An equal task

@@ -17,6 +17,16 @@ type Filter struct {
 	Task, UUID, Args, Kwargs []byte
 }
 
+// SelectsAll says whether nothing in the filter filters.
+func (f Filter) SelectsAll() bool {
+	for _, want := range [][]byte{f.Task, f.UUID, f.Args, f.Kwargs} {
+		if value, err := message.Decode(want); len(want) > 0 && (err != nil || truthy(value)) {
+			return false
+		}
+	}
+	return true
+}
+
 // compile returns the test that the filter is.
 func (f Filter) compile() (func(*message.Message) bool, error) {
 	task, err1 := valueFilter("task", f.Task)

@@ -62,6 +62,20 @@ func TestFilterComparesAsPythonDoes(t *testing.T) {
 	}
 }
 
+func TestFilterThatSelectsAll(t *testing.T) {
+	t.Parallel()
+	for _, f := range []Filter{{}, {Task: []byte(`""`)}, {UUID: []byte(`null`), Args: []byte(` [] `), Kwargs: []byte(`{}`)}, {Args: []byte(`-0.0`)}} {
+		if !f.SelectsAll() {
+			t.Errorf("%+v is taken to filter", f)
+		}
+	}
+	for _, f := range []Filter{{Task: []byte(`"a"`)}, {UUID: []byte(`1`)}, {Args: []byte(`[0]`)}, {Kwargs: []byte(`{"a": null}`)}, {Task: []byte(`no JSON`)}} {
+		if f.SelectsAll() {
+			t.Errorf("%+v is taken for the empty filter", f)
+		}
+	}
+}
+
 func TestStateNamesAreThoseOfReplies(t *testing.T) {
 	t.Parallel()
 	for state, want := range map[State]string{Running: "running", Blocked: "blocked", Queued: "queued", Delayed: "delayed", arriving: "arriving", ended: "ended", 9: "State(9)"} {

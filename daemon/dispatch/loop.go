@@ -19,6 +19,7 @@ func (d *Dispatcher) turn(question func()) {
 		question() // what a cancel lets go comes behind tasks for which no worker was free
 	}
 	d.tell()
+	d.tellFull()
 	d.alarm.set(d.now, d.delays.next(), d.lateAt())
 	d.calm.Store(d.taking() && d.line.ready() == 0)
 }
@@ -37,7 +38,7 @@ func (d *Dispatcher) apply(events []event) {
 			d.takeBack(d.runner.TakeBack())
 			d.line.rebuild(e.bounds, &d.lists[Queued], &d.lists[Running])
 		default:
-			d.takeBack(e.returned)
+			d.requeue(e.returned)
 		}
 	}
 }
@@ -46,6 +47,10 @@ func (d *Dispatcher) apply(events []event) {
 func (d *Dispatcher) accept(t *task) {
 	d.seq++
 	t.seq = d.seq
+	if t.held == 0 {
+		d.end(t, &Ended{Outcome: Rejected, Detail: ErrFull.Error()})
+		return
+	}
 	if t.message.Delay > 0 {
 		d.delays.add(t)
 		d.move(t, Delayed)
@@ -150,6 +155,7 @@ func (d *Dispatcher) oldest() time.Time {
 
 // finished ends a task that ran, and lets an equal one go that waited for it.
 func (d *Dispatcher) finished(e *Ended) {
+	d.requeue(e.Back)
 	t := d.running[e.Seq]
 	if t == nil {
 		d.log.Error("a task ended that is not running; this is a bug",
@@ -158,11 +164,18 @@ func (d *Dispatcher) finished(e *Ended) {
 	}
 	t.timing.Run.add(e.RunTime)
 	worker, next := e.Worker, e.Next
-	d.takeBack(e.Back)
 	d.end(t, e)
 	d.settle(t.twins)
 	if t := d.running[next]; t != nil && t.ahead {
 		d.beganAhead(t, worker)
+	}
+}
+
+// requeue takes back what the runner has returned, and tells it so.
+func (d *Dispatcher) requeue(seqs []uint64) {
+	if len(seqs) > 0 {
+		d.takeBack(seqs)
+		d.runner.Requeued(len(seqs))
 	}
 }
 
@@ -197,6 +210,7 @@ func (d *Dispatcher) settle(w *twins) {
 
 // move changes the state of t.
 func (d *Dispatcher) move(t *task, to State) {
+	d.count(t, to)
 	if t.state != arriving {
 		d.lists[t.state].remove(&t.place)
 	}

@@ -25,12 +25,14 @@ const (
 
 	Discarded Outcome = "discarded" // its on_duplicate gave way to an equal task
 
+	Rejected Outcome = "rejected" // the queue had no room for it
+
 	CarriedOut Outcome = "carried out" // a delayed control request, which is no task, when its time had come
 )
 
 // Outcomes are all of them.
 var Outcomes = []Outcome{
-	Succeeded, Failed, Cancelled, TimedOut, OOMKilled, Killed, Quit, Crashed, Lost, Abandoned, Discarded, CarriedOut,
+	Succeeded, Failed, Cancelled, TimedOut, OOMKilled, Killed, Quit, Crashed, Lost, Abandoned, Discarded, Rejected, CarriedOut,
 }
 
 // Ended is the end of one task. The runner fills in Seq, Outcome, Detail,

@@ -30,6 +30,7 @@ type fakeRunner struct {
 	waiting   []int
 	room      int      // for tasks that are handed ahead
 	ahead     []uint64 // those
+	requeued  int
 	known     int      // to wait: what it was told, or has guessed since as the pool does
 	tries     int
 }
@@ -98,6 +99,12 @@ func (r *fakeRunner) goOn(uuid string) (seq, next uint64) {
 	r.running[next] = r.running[seq]
 	delete(r.running, seq)
 	return seq, next
+}
+
+func (r *fakeRunner) Requeued(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requeued += n
 }
 
 func (r *fakeRunner) Waiting(n int) {

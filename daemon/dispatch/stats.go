@@ -11,6 +11,7 @@ import (
 type Stats struct {
 	Accepted                          uint64
 	Running, Queued, Blocked, Delayed int
+	Queue                             Queue // what waits, and what may
 	Ended                             map[Outcome]uint64
 	OldestQueued                      time.Duration // how long the head of the queue has waited for a worker; 0 without a queue
 	Stopping                          bool          // StopTaking was called
@@ -33,6 +34,7 @@ func (d *Dispatcher) stats() Stats {
 		Queued:   d.lists[Queued].n,
 		Blocked:  d.lists[Blocked].n,
 		Delayed:  d.lists[Delayed].n,
+		Queue:    d.room.snapshot(),
 		Ended:    maps.Clone(d.counts),
 		Stopping: d.stopping,
 		Paused:   d.paused,

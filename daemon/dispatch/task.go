@@ -14,6 +14,8 @@ type task struct {
 	watch   chan<- Ended // nil, or with room for one value
 	request func()       // of a control request: carries it out; nil for a task
 
+	held int64 // what it counts for in the room; 0 when it does not
+
 	adopted bool // an earlier daemon gave it to its worker
 
 	ahead  bool // it was handed ahead: it is queued, not in line, and in running

@@ -112,6 +112,10 @@ func (p *page) tasks(s dispatch.Stats) {
 		p.set(ended, float64(s.Ended[outcome]), string(outcome))
 	}
 	p.set(oldest, s.OldestQueued.Seconds())
+	p.set(waiting, float64(s.Queue.Tasks))
+	p.set(waitBytes, float64(s.Queue.Bytes))
+	p.set(queueFull, truth(s.Queue.Full))
+	p.set(queuePaused, truth(s.Queue.Paused))
 }
 
 func (p *page) timings(s dispatch.Timings) {
@@ -141,14 +145,18 @@ func (p *page) pool(s workers.Stats) {
 }
 
 func (p *page) postgres(s pgnotify.Stats) {
-	connected := 0.0
-	if s.Connected {
-		connected = 1
-	}
-	p.set(listens, connected)
+	p.set(listens, truth(s.Connected))
 	p.set(notified, float64(s.Received))
 	p.set(relisten, float64(s.Reconnects))
 	p.set(outage, s.Outages.Seconds())
 	p.ch <- prometheus.MustNewConstSummary(selfCheck.desc, uint64(s.SelfCheck.Count), s.SelfCheck.Total.Seconds(), nil)
 	p.set(slowCheck, s.SelfCheck.Max.Seconds())
+}
+
+// truth is a fact as a gauge.
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -49,17 +49,21 @@ var (
 	partial   = gauge("dispatcherd_partial_messages", "Messages in parts of which some have not come.")
 	conflicts = counter("dispatcherd_chunk_conflicts_total", "Parts that named another total than the part before.")
 
-	accepted = counter("dispatcherd_tasks_accepted_total", "Tasks that were accepted.")
-	tasks    = gauge("dispatcherd_tasks", "Tasks that have not ended, by state.", "state")
-	ended    = counter("dispatcherd_tasks_ended_total", "Tasks that have ended, by how they ended.", "outcome")
-	oldest   = gauge("dispatcherd_oldest_queued_seconds", "How long the first task in the queue has waited for a worker.")
-	waitTime = histogram("dispatcherd_task_wait_seconds", "How long tasks waited in the queue for a worker, by name.", "task")
-	runTime  = histogram("dispatcherd_task_run_seconds", "How long tasks ran in a worker, by name.", "task")
-	ends     = counter("dispatcherd_task_ends_total", "Tasks that have ended, by name and by how they ended.", "task", "outcome")
-	taskCPU  = counter("dispatcherd_task_cpu_seconds_total", "CPU time of tasks that have ended, by name.", "task")
-	taskPeak = gauge("dispatcherd_task_memory_peak_bytes", "The most memory that a task has taken, by name.", "task")
-	taskOOM  = counter("dispatcherd_task_oom_kills_total", "Processes of tasks that the out-of-memory killer has ended, by name.", "task")
-	lateness = histogram("dispatcherd_publish_to_start_seconds", "How long after their time_pub, less their delay, tasks were given to a worker.")
+	accepted    = counter("dispatcherd_tasks_accepted_total", "Tasks that were accepted.")
+	tasks       = gauge("dispatcherd_tasks", "Tasks that have not ended, by state.", "state")
+	ended       = counter("dispatcherd_tasks_ended_total", "Tasks that have ended, by how they ended.", "outcome")
+	oldest      = gauge("dispatcherd_oldest_queued_seconds", "How long the first task in the queue has waited for a worker.")
+	waiting     = gauge("dispatcherd_queue_tasks", "Tasks that wait: queued, blocked and delayed, and those that have just come.")
+	waitBytes   = gauge("dispatcherd_queue_bytes", "What the tasks that wait count for in bytes, against queue.max_bytes.")
+	queueFull   = gauge("dispatcherd_queue_full", "1 while the queue is full, else 0.")
+	queuePaused = gauge("dispatcherd_queue_paused", "1 while the reading of tasks is paused because the queue is full, else 0.")
+	waitTime    = histogram("dispatcherd_task_wait_seconds", "How long tasks waited in the queue for a worker, by name.", "task")
+	runTime     = histogram("dispatcherd_task_run_seconds", "How long tasks ran in a worker, by name.", "task")
+	ends        = counter("dispatcherd_task_ends_total", "Tasks that have ended, by name and by how they ended.", "task", "outcome")
+	taskCPU     = counter("dispatcherd_task_cpu_seconds_total", "CPU time of tasks that have ended, by name.", "task")
+	taskPeak    = gauge("dispatcherd_task_memory_peak_bytes", "The most memory that a task has taken, by name.", "task")
+	taskOOM     = counter("dispatcherd_task_oom_kills_total", "Processes of tasks that the out-of-memory killer has ended, by name.", "task")
+	lateness    = histogram("dispatcherd_publish_to_start_seconds", "How long after their time_pub, less their delay, tasks were given to a worker.")
 
 	pool    = gauge("dispatcherd_workers", "Workers, by state.", "state")
 	starts  = counter("dispatcherd_worker_starts_total", "Workers that were started, by whether they became ready.", "result")
@@ -92,7 +96,7 @@ var (
 var table = []series{
 	originalReceived, originalControls, originalWorkers, originalCreated, originalFinished, originalStatus,
 	rejected, chunks, joined, partial, conflicts,
-	accepted, tasks, ended, oldest, waitTime, runTime, ends, taskCPU, taskPeak, taskOOM, lateness,
+	accepted, tasks, ended, oldest, waiting, waitBytes, queueFull, queuePaused, waitTime, runTime, ends, taskCPU, taskPeak, taskOOM, lateness,
 	pool, starts, retired, killed,
 	workerCPU, workerThrottled, workerMemory, workerPeak, workerLimit, workerPIDs, workerOOM,
 	allCPU, allThrottled, allMemory, allPIDs, allOOM, cgroupCount,

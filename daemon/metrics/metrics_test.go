@@ -27,6 +27,7 @@ func sources() Sources {
 		Tasks: func() (dispatch.Stats, error) {
 			return dispatch.Stats{
 				Accepted: 11, Running: 1, Queued: 2, Blocked: 3, Delayed: 1, OldestQueued: 1500 * time.Millisecond,
+				Queue: dispatch.Queue{Tasks: 7, Bytes: 8000, Full: true},
 				Ended: map[dispatch.Outcome]uint64{dispatch.Succeeded: 1, dispatch.OOMKilled: 1, dispatch.CarriedOut: 2},
 			}, nil
 		},
@@ -224,6 +225,18 @@ dispatcherd_publish_to_start_seconds_bucket{le="3600"} 3
 dispatcherd_publish_to_start_seconds_bucket{le="+Inf"} 3
 dispatcherd_publish_to_start_seconds_sum 1.5
 dispatcherd_publish_to_start_seconds_count 3
+# HELP dispatcherd_queue_bytes What the tasks that wait count for in bytes, against queue.max_bytes.
+# TYPE dispatcherd_queue_bytes gauge
+dispatcherd_queue_bytes 8000
+# HELP dispatcherd_queue_full 1 while the queue is full, else 0.
+# TYPE dispatcherd_queue_full gauge
+dispatcherd_queue_full 1
+# HELP dispatcherd_queue_paused 1 while the reading of tasks is paused because the queue is full, else 0.
+# TYPE dispatcherd_queue_paused gauge
+dispatcherd_queue_paused 0
+# HELP dispatcherd_queue_tasks Tasks that wait: queued, blocked and delayed, and those that have just come.
+# TYPE dispatcherd_queue_tasks gauge
+dispatcherd_queue_tasks 7
 # HELP dispatcherd_task_cpu_seconds_total CPU time of tasks that have ended, by name.
 # TYPE dispatcherd_task_cpu_seconds_total counter
 dispatcherd_task_cpu_seconds_total{task="app.tasks.add"} 0.5
@@ -292,6 +305,7 @@ dispatcherd_tasks_ended_total{outcome="failed"} 0
 dispatcherd_tasks_ended_total{outcome="killed"} 0
 dispatcherd_tasks_ended_total{outcome="lost"} 0
 dispatcherd_tasks_ended_total{outcome="oom_killed"} 1
+dispatcherd_tasks_ended_total{outcome="rejected"} 0
 dispatcherd_tasks_ended_total{outcome="succeeded"} 1
 dispatcherd_tasks_ended_total{outcome="timed_out"} 0
 # HELP dispatcherd_worker_cpu_seconds_total CPU time of a worker and of what its tasks have started.

@@ -48,15 +48,15 @@ func (a *ahead) put(t *workers.Task) bool {
 	return true
 }
 
-// takeBack returns how many of the tasks, the last ones, the worker has not got.
-func (a *ahead) takeBack() int {
+// takeBack returns the numbers of the tasks that the worker has not got.
+func (a *ahead) takeBack() []uint64 {
 	if a.lane == nil {
-		return 0
+		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	back := len(a.lane.TakeBack())
-	a.keepLocked(a.tasks[:max(0, len(a.tasks)-back)])
+	back := a.lane.TakeBack()
+	a.keepLocked(slices.DeleteFunc(a.tasks, func(t *workers.Task) bool { return slices.Contains(back, t.Seq) }))
 	return back
 }
 
@@ -134,9 +134,9 @@ func (a *ahead) close() {
 // has ended. It does not wait, and returns false where that cannot be.
 func (p *Process) Ahead(t *workers.Task) bool { return p.unrestrained() && p.ahead.put(t) }
 
-// TakeBack returns how many of the tasks that were handed ahead, the last ones, the worker has
-// not begun, and will not begin. It does not wait.
-func (p *Process) TakeBack() int { return p.ahead.takeBack() }
+// TakeBack returns the numbers of the tasks that were handed ahead and that the worker has not
+// begun, and will not begin. It does not wait.
+func (p *Process) TakeBack() []uint64 { return p.ahead.takeBack() }
 
 // unrestrained says whether the worker has the limits of every worker, and is to keep them.
 func (p *Process) unrestrained() bool {

@@ -119,8 +119,8 @@ func (l *Lane) Put(n Note, frame []byte) (ok bool) {
 	return true
 }
 
-// TakeBack returns the numbers of the tasks that the worker has not got, oldest first. They are
-// the last ones that were put, and it will not get them.
+// TakeBack returns the numbers of the tasks that the worker has not got, oldest first. It will
+// not get them. While they are read it may get one that is in the middle.
 func (l *Lane) TakeBack() []uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

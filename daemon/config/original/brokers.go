@@ -39,7 +39,7 @@ func (t *Translation) socket(f field) {
 	if f.entry("socket_path").isNull() {
 		t.problem(f, "must have socket_path, the path of the socket", "")
 	}
-	t.Tree["control"] = map[string]any{"operators": []any{"*"}} // whoever can connect may do everything
+	t.set("control.operators", []any{"*"}, f) // whoever can connect may do everything
 	t.section(f, handlers{"socket_path": t.as("brokers.socket.path")}, noArgument)
 }
 

@@ -114,6 +114,7 @@ func (t *Translation) defaults() {
 	t.Tree["version"] = int64(2)
 	t.Tree["pool"] = map[string]any{"cancel_grace": defaultCancelGrace.String(), "shutdown_grace": "0s"}
 	t.Tree["worker"] = map[string]any{"tasks": "any", "credentials": true}
+	t.Tree["control"] = map[string]any{"cancel_without_filter": true}
 }
 
 // mustBeJSON names the values in a section that a worker could not get.

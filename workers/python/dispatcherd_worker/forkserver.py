@@ -104,8 +104,9 @@ class ForkServer:
             return {"op": "refused", "error": "unknown op %r" % (packet.get("op"),)}
         worker = packet.get("worker")
         lane = packet.get("lane") is True
-        if type(worker) is not int or len(fds) - lane not in _FDS_OF_A_WORKER:
-            error = "a fork needs a worker number and %d or %d descriptors, got %d" % (_FDS_OF_A_WORKER + (len(fds) - lane,))
+        few, many = (number + lane for number in _FDS_OF_A_WORKER)
+        if type(worker) is not int or len(fds) not in (few, many):
+            error = "a fork needs a worker number and %d or %d descriptors, got %d" % (few, many, len(fds))
             return {"op": "fork_failed", "worker": worker, "error": error}
         try:
             return {"op": "forked", "worker": worker, "pid": self._fork(worker, fds, lane)}

@@ -60,7 +60,7 @@ def read_done(body):
         "outcome": {1: "succeeded", 2: "failed", 3: "cancelled"}[outcome], "error": error,
         "stopping": bool(flags & frames.LEAVES), "started": started, "finished": finished,
         "result": json.loads(result) if result else None, "raw": result,
-        "usage": usage, "more": bool(flags & frames.MORE),
+        "usage": usage, "more": bool(flags & frames.MORE), "begins": bool(flags & frames.BEGINS),
     }
 
 
@@ -119,12 +119,16 @@ class Worker:
         self.stdout, stdout = os.pipe()
         self.stderr, stderr = os.pipe()
         go, self._go = os.pipe()
-        server.send({"op": "fork", "worker": number}, [theirs.fileno(), stdout, stderr, go])
+        self.request(server, [theirs.fileno(), stdout, stderr, go])
         theirs.close()
         for descriptor in (stdout, stderr, go):
             os.close(descriptor)
         self.answer = server.receive()
         self.pid = self.answer.get("pid")
+
+    def request(self, server, descriptors):
+        """Send the request for it: descriptors are frame socket, stdout, stderr, go pipe."""
+        server.send({"op": "fork", "worker": self.number}, descriptors)
 
     def go(self):
         """Let it start."""
@@ -164,13 +168,18 @@ class Worker:
 
     def submit(self, task, *args, **message):
         """Send a task; return its sequence number."""
+        body = self.message(task, *args, **message)
+        self.send("T", self.seq, body)
+        return self.seq
+
+    def message(self, task, *args, **message):
+        """Return the message of the next task, as bytes, which makes it the `seq`th."""
         self.seq += 1
         message["task"] = task
         message.setdefault("uuid", "uuid-%d" % self.seq)
         if args:
             message["args"] = list(args)
-        self.send("T", self.seq, json.dumps(message).encode())
-        return self.seq
+        return json.dumps(message).encode()
 
     def cancel(self, seq):
         """Send a cancel frame and ring the bell, which is rung again while a reader waits.

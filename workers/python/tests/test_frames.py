@@ -31,16 +31,19 @@ class GoldenFrames(unittest.TestCase):
         golden = {frame["name"]: frame["hex"] for frame in self.golden if frame["kind"] == "D"}
         began = 1700000000.0
         self.assertEqual(golden, {
-            "done with result": frames.done(1, frames.SUCCEEDED, False, began + 0.25, began + 0.5, "", b"3").hex(),
-            "done without result": frames.done(2, frames.CANCELLED, False, began + 0.25, began + 0.5).hex(),
+            "done with result": frames.done(1, frames.SUCCEEDED, 0, began + 0.25, began + 0.5, "", b"3").hex(),
+            "done without result": frames.done(2, frames.CANCELLED, 0, began + 0.25, began + 0.5).hex(),
             "done failed, leaving": frames.done(
-                256, frames.FAILED, True, began, began + 1, "SystemExit: gr\u00fc\u00df").hex(),
+                256, frames.FAILED, frames.LEAVES, began, began + 1, "SystemExit: gr\u00fc\u00df").hex(),
             "done with a usage that is not all": frames.done(
-                7, frames.FAILED, False, began, began + 0.5, "no", b"4",
+                7, frames.FAILED, 0, began, began + 0.5, "no", b"4",
                 (True, 1.5, 2.25, 64 << 20, 512, 4608, 0, 1024)).hex(),
             "done with a usage": frames.done(
-                8, frames.SUCCEEDED, True, began, began + 0.5,
+                8, frames.SUCCEEDED, frames.LEAVES, began, began + 0.5,
                 usage=(False, 1.5, 2.25, 64 << 20, 512, 512, 0, 0)).hex(),
+            "done with a usage, beginning the next": frames.done(
+                9, frames.SUCCEEDED, frames.BEGINS, began, began + 0.5, "", b"5",
+                (False, 1.5, 2.25, 64 << 20, 512, 512, 0, 0)).hex(),
         })
 
     def test_a_channel_reads_golden_frames_however_they_are_cut(self):

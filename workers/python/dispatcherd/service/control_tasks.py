@@ -170,7 +170,7 @@ async def history(dispatcher: Any = None, data: Optional[Reply] = None) -> Reply
             help: Only tasks of this name.
         outcome:
             type: str
-            choices: [succeeded, failed, cancelled, timed_out, oom_killed, killed, exited, crashed, lost, abandoned, discarded]
+            choices: [succeeded, failed, cancelled, timed_out, oom_killed, killed, exited, crashed, lost, abandoned, discarded, rejected]
             help: Only those that ended so.
         limit:
             type: int
