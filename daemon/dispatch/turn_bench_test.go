@@ -8,31 +8,28 @@ import (
 	"dispatcherd/daemon/message"
 )
 
-// handRunner has so many free workers. A task ends when the benchmark says so.
+// handRunner has so many free workers. A task ends when the benchmark says so. What else a runner does
+// is nothing.
 type handRunner struct {
-	free    int
+	quickRunner
+	idle    int
 	running []uint64 // seqs, the oldest first
 }
 
 func (r *handRunner) TryRun(seq uint64, _ *message.Message) (int, bool) {
-	if r.free == 0 {
+	if r.idle == 0 {
 		return 0, false
 	}
-	r.free--
+	r.idle--
 	r.running = append(r.running, seq)
-	return r.free, true
+	return r.idle, true
 }
-
-func (r *handRunner) Ahead(uint64, *message.Message) bool { return false }
-func (r *handRunner) TakeBack() []uint64                  { return nil }
-func (r *handRunner) Waiting(int)                         {}
-func (r *handRunner) Cancel(uint64)                       {}
 
 // end has the oldest task end, and its worker free.
 func (r *handRunner) end(d *Dispatcher) {
 	seq := r.running[0]
 	r.running = append(r.running[:0], r.running[1:]...)
-	r.free++
+	r.idle++
 	d.Finished(Ended{Seq: seq, Outcome: Succeeded})
 }
 
@@ -82,7 +79,7 @@ func different(m *message.Message, from, n int) (all []*message.Message) {
 
 // idle is a dispatcher whose loop is the benchmark's, with so many free workers.
 func idle(workers int) (*Dispatcher, *handRunner) {
-	r := &handRunner{free: workers}
+	r := &handRunner{idle: workers}
 	d := New(r, slog.New(slog.DiscardHandler))
 	d.alarm = newAlarm()
 	return d, r
