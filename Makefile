@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 export GOTOOLCHAIN := local
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 PYTHON ?= python3
 VENV := build/venv
 VERSION ?= 0.1.0
@@ -16,7 +17,7 @@ PY_FILES := $(shell find workers/python -name '*.py')
 INTEROP := ^TestInterop
 INTEGRATION := DISPATCHERD_TEST_REQUIRE=1 DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) go test -race -shuffle=on -count=1 -timeout 20m
 
-.PHONY: help build demo test lint unit python integration interop differential storm test-host dist rpm manual bench bench-quick bench-run clean
+.PHONY: help build demo test lint unit python integration interop differential storm test-host dist rpm manual bench bench-quick bench-run bench-micro clean
 
 help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -95,6 +96,18 @@ bench-run:
 	@tests/setup/need go python3 venv postgres
 	@$(MAKE) --no-print-directory build build/throwaway $(VENV)/.done
 	DISPATCHERD_TEST_VENV=$(CURDIR)/$(VENV) build/throwaway -- go run ./tests/bench $(BENCH)
+
+# Without the one whose bytes depend on how often it is run.
+MICRO := go test -run '^$$' -bench . -skip 'SubmitRunFinish/100000' -benchmem -benchtime 0.2s -count 10 \
+	./daemon/message ./daemon/dispatch ./workers/process
+MICRO_BASELINE := tests/bench/baseline.txt
+
+bench-micro: ## the Go benchmarks beside their baseline, by benchstat; BASELINE=1 makes that anew
+	@tests/setup/need go
+	@mkdir -p build
+	$(MICRO) >build/micro.out || { cat build/micro.out; exit 1; }
+	@{ echo "go: $$(go env GOVERSION)"; grep -E '^(goos|goarch|pkg|cpu|Benchmark)' build/micro.out; } >build/micro.txt
+	$(if $(BASELINE),cp build/micro.txt $(MICRO_BASELINE),go run $(BENCHSTAT) -ignore go $(MICRO_BASELINE) build/micro.txt)
 
 build/throwaway: $(GO_FILES) go.mod go.sum
 	go build -buildvcs=false -o $@ ./tests/postgres/cmd/throwaway

@@ -63,6 +63,21 @@ func TestInterruptedTaskThatSucceedsHasSucceeded(t *testing.T) {
 	})
 }
 
+func TestTaskThatReturnsTheWordForACancelIsCancelledIfItWasInterrupted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := newBench(t, pool(1, 1), habits{})
+		b.told()
+		p := b.start(1, 0)
+		b.pool.Cancel(1)
+		p.say(workers.Report{Kind: workers.Done, Seq: 1, Outcome: workers.Succeeded, Result: []byte(`"<cancel>"`)})
+		b.settle()
+		p = b.start(2, 0)
+		p.say(workers.Report{Kind: workers.Done, Seq: 2, Outcome: workers.Succeeded, Result: []byte(`"<cancel>"`)})
+		b.settle()
+		b.wantTold("task 1 cancelled: cancelled", "task 2 succeeded")
+	})
+}
+
 func TestTimeoutOfATaskThatEndedDoesNotHitTheNext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		b := newBench(t, pool(1, 1), habits{})

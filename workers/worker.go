@@ -110,6 +110,10 @@ func (w *worker) noteRun(r Report) {
 	}
 }
 
+// cancelWord is the result, as JSON, by which the original's workers say that a task was cancelled. A task
+// that was, and returns it, means that.
+const cancelWord = `"<cancel>"`
+
 // ended makes the event of a task that the worker reported as done. An
 // exception that the interruption caused is told as what it was.
 func (w *worker) ended(r Report) Event {
@@ -117,7 +121,7 @@ func (w *worker) ended(r Report) Event {
 		Kind: TaskEnded, Worker: w.id, Task: w.task, Outcome: r.Outcome,
 		Detail: r.Error, Result: r.Result, RunTime: r.RunTime, Usage: r.Usage,
 	}
-	if r.Outcome != Succeeded && w.cause != none {
+	if w.cause != none && (r.Outcome != Succeeded || string(r.Result) == cancelWord) {
 		e.Outcome, e.Detail = w.cause.verdict(), w.cause.explain(w.task, r.Error)
 	}
 	if r.Usage.OOMKills > 0 { // a child of it was chosen

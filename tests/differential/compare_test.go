@@ -44,7 +44,7 @@ func compare(t *testing.T, s script) (c comparison) {
 	both.Go(func() { mine, myErr = play(t, stand.Ours, s) })
 	both.Wait()
 	c.allowed = map[string]int{}
-	steps := slices.Concat([]step{{Kind: "start"}}, s.Steps, []step{{Kind: "stop"}})
+	steps := s.all()
 	for i := range min(len(theirs), len(mine)) {
 		if mine[i]["skipped"] != "" {
 			c.skipped++

@@ -3,6 +3,7 @@ package differential
 import (
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 
@@ -34,7 +35,7 @@ func testMain(m *testing.M) int {
 
 // fixed are the seeds of make test, and length is how many steps their scripts have. Together they need
 // every allowance.
-var fixed = []uint64{3, 7, 8, 9, 11, 14, 20, 22, 24, 25, 103, 106, 402}
+var fixed = []uint64{8, 9, 18, 28, 38, 47, 56, 83, 145, 1011, 1023, 1025, 1031, 1034, 1046, 1053, 1340}
 
 const length = 100
 
@@ -76,7 +77,7 @@ func TestInteropBothServicesDoTheSame(t *testing.T) {
 		return
 	}
 	for name := range allowances {
-		if needed[name] == 0 {
+		if needed[name] == 0 && !slices.Contains(chances, name) {
 			t.Errorf("no script needs the allowance %q", name)
 		}
 	}

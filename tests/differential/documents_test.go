@@ -33,7 +33,7 @@ func TestEveryKindOfStepsIsInTheTable(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|").FindAllStringSubmatch(string(text), -1) {
 		named[row[1]] = true
 	}
-	known := map[string]bool{"start": true, "retire": true, "schedule": true, "stop": true}
+	known := map[string]bool{"start": true, "retire": true, "age": true, "check": true, "schedule": true, "stop": true}
 	for _, k := range kinds() {
 		known[k.name] = true
 	}

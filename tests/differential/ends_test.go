@@ -69,6 +69,78 @@ func (p *player) retire(one step, seen sight) error {
 	return nil
 }
 
+// age lets a worker become too old without a task, and sees that it leaves and that another takes the
+// next task.
+func (p *player) age(one step, seen sight) error {
+	seen["all"] = "told below"
+	playing := func(s state) bool { actors, _ := p.stage.on(); return len(s.busy()) == 1 && len(actors) == 1 }
+	was, err := p.await("the task of the start", playing)
+	if err != nil {
+		return err
+	}
+	old := was.busy()[0]
+	if err := p.stage.order(old.pid, `{"do": "return", "value": "None"}`); err != nil {
+		return err
+	}
+	if _, err := p.await("the end of the old worker", func(s state) bool {
+		all := s.list()
+		return len(all) == 1 && all[0].pid != old.pid && all[0].status == "ready"
+	}); err != nil {
+		return err
+	}
+	if _, err := p.exchange(one.Via, 0, one.Texts...); err != nil {
+		return err
+	}
+	next, err := p.await("the next task", playing)
+	if err != nil {
+		return err
+	}
+	pool, _ := next.main["pool"].(map[string]any)
+	seen["retired"] = fmt.Sprint(number(pool["retirement_count"]) >= 1)
+	seen["finished"] = text(pool["finished_count"]) + ", canceled " + text(pool["canceled_count"])
+	seen["events"] = p.told(func(e event) bool { return e.pid == old.pid })
+	return nil
+}
+
+// check sees that the connection to Postgres is checked while nothing comes, and that a task that comes
+// runs all the same.
+func (p *player) check(one step, seen sight) error {
+	seen["all"] = "told below"
+	checks := func(s state) map[string]any {
+		producer, _ := s.producers["pg_notify-producer"].(map[string]any)
+		c, _ := producer["broker_self_check"].(map[string]any)
+		return c
+	}
+	playing := func(s state) bool { actors, _ := p.stage.on(); return len(s.busy()) == 1 && len(actors) == 1 }
+	began, err := p.await("the task of the start", playing)
+	if err != nil {
+		return err
+	}
+	if err := p.stage.order(began.busy()[0].pid, `{"do": "return", "value": "None"}`); err != nil {
+		return err
+	}
+	now, err := p.await("two checks", func(s state) bool { return number(checks(s)["success_count"]) >= 2 })
+	if err != nil {
+		return err
+	}
+	for key, v := range checks(now) {
+		seen["check."+key] = fmt.Sprintf("%T", v)
+	}
+	seen["enabled"] = text(checks(now)["enabled"])
+	received := int(number(now.main["received_count"])) - now.polls
+	seen["checks are counted"] = fmt.Sprint(received > 2) // the two of the start are
+	if _, err := p.exchange(one.Via, 0, one.Texts...); err != nil {
+		return err
+	}
+	now, err = p.await("the task", func(s state) bool {
+		return playing(s) && strings.Contains(one.Texts[0], text(s.busy()[0].message["uuid"]))
+	})
+	if err == nil {
+		seen["task"] = text(now.busy()[0].message)
+	}
+	return err
+}
+
 // schedule sees what the schedule brings: its first tasks, in their order.
 func (p *player) schedule(one step, seen sight) error {
 	seen["all"] = "told below"
@@ -78,7 +150,8 @@ func (p *player) schedule(one step, seen sight) error {
 		_, err := p.await("a task of the schedule", func(s state) bool {
 			actors, _ := p.stage.on()
 			for _, w := range s.busy() {
-				if actors[w.pid].waits && !slices.Contains(came, w.description) {
+				// A worker that was seen with the note may play already what comes behind it.
+				if actors[w.pid].waits && w.message["task"] != "stage.note" && !slices.Contains(came, w.description) {
 					next = w
 					return true
 				}
@@ -114,7 +187,7 @@ func (p *player) told(of func(event) bool) string {
 func (p *player) relent() (err error) {
 	for p.last.running != nil {
 		unlike := slices.DeleteFunc(p.last.busy(), func(w worker) bool {
-			return p.config.Idle == 0 && !p.stubborn[w.description] && !truthy(w.message["callbacks"]) && !truthy(w.message["errbacks"])
+			return p.config.Idle == 0 && !p.stubborn[w.description] && !followed(w.message)
 		})
 		if len(unlike) == 0 {
 			return nil
@@ -131,7 +204,7 @@ func (p *player) relent() (err error) {
 }
 
 // finish stops the service with whatever it has.
-func (p *player) finish(_ step, seen sight) error {
+func (p *player) finish(one step, seen sight) error {
 	seen["all"] = "told below"
 	if err := p.relent(); err != nil {
 		return err
@@ -141,7 +214,9 @@ func (p *player) finish(_ step, seen sight) error {
 			return err
 		}
 	}
-	p.hangUp() // the original leaves the file of its socket behind when somebody is connected
+	if one.By == "" { // the original leaves the file of its socket behind when somebody is
+		p.hangUp()
+	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	code, err := p.Terminate()

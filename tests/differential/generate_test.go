@@ -51,6 +51,10 @@ func kinds() []kind {
 		{"unheard", 1, (*generator).unheard},
 		{"size", 2, (*generator).size},
 		{"ctl", 1, (*generator).ctl},
+		{"page", 7, (*generator).page},
+		{"twin", 2, (*generator).twin},
+		{"both", 2, (*generator).both},
+		{"fatal", 2, (*generator).fatal},
 	}
 }
 
@@ -60,9 +64,8 @@ func generate(seed uint64, steps int) script {
 	switch seed % 10 {
 	case 7: // the pool grows and shrinks
 		g.config = configuration{Min: 1, Max: 3, Wait: 0.2, Watched: true, Control: true}
-	case 8: // workers become too old
-		g.config = configuration{Min: 1, Max: 1, Lifetime: 2, Watched: true, Control: true}
-		return script{g.config, []step{{Kind: "retire", Via: "socket", Texts: []string{g.simple("stage.act")}}}}
+	case 8:
+		return g.solo(seed / 10)
 	case 9:
 		g.config = configuration{Min: 1, Max: 1, Schedule: true}
 		return script{g.config, []step{{Kind: "schedule"}}}
@@ -72,12 +75,37 @@ func generate(seed uint64, steps int) script {
 		g.config = configuration{Min: 1 + g.IntN(3), Watched: g.IntN(4) > 0, Control: g.IntN(4) > 0}
 		g.config.Max = g.config.Min
 	}
+	g.config.Page = g.IntN(3) > 0
+	g.config.Interrupted = g.IntN(3) == 0
+	g.config.Manager = pick(g, "", "", "ForkServerManager", "SpawnServerManager", "SpawnServerManager")
 	s := script{Config: g.config}
 	all := kinds()
 	for len(s.Steps) < steps {
 		s.Steps = append(s.Steps, g.one(all)...)
 	}
+	s.Config.Connected = g.IntN(3) == 0
 	return s
+}
+
+// solo is the script of a service that never comes to rest: its workers become too old, with their tasks
+// or without, or it checks its connection to Postgres. One is silent on the page of metrics, which takes
+// five seconds each time.
+func (g *generator) solo(which uint64) script {
+	old := configuration{Min: 1, Max: 1, Lifetime: 2, Watched: true, Control: true}
+	act := []string{g.simple("stage.act")}
+	switch which % 4 {
+	case 1:
+		return script{old, []step{{Kind: "age", Via: "socket", Texts: act}}}
+	case 2:
+		return script{configuration{Min: 1, Max: 1, Check: 0.5}, []step{{Kind: "check", Via: "low", Texts: act}}}
+	case 3:
+		return script{configuration{Min: 1, Max: 1, Page: true}, []step{
+			{Kind: "page", By: "silent", Texts: []string{""}},
+			{Kind: "page", By: "silent", Texts: []string{"GET /metrics HTTP/1.1\r\nHost"}},
+			{Kind: "page", Texts: []string{pages[0].request}},
+		}}
+	}
+	return script{old, []step{{Kind: "retire", Via: "socket", Texts: act}}}
 }
 
 // one makes the next step, and what belongs to it.
@@ -158,6 +186,9 @@ func (g *generator) task() []step {
 func (g *generator) burst() []step {
 	mode := pick(g, "", `"on_duplicate": "serial"`)
 	name, arguments := g.role(), g.arguments()
+	if g.config.Wait > 0 && name == "stage.House.act" {
+		name = "stage.act" // that one fails at once, and how far the pool grows for it is chance
+	}
 	var texts []string
 	for range 2 + g.IntN(4) {
 		if mode == "" {
@@ -176,9 +207,6 @@ func (g *generator) order() []step {
 		order = pick(g, orders...)
 	}
 	one := step{Pick: g.IntN(6), Order: order}
-	if g.config.Wait > 0 && one.deadly() { // the original has a worker too many for what a dead one runs
-		one.Order = orders[0]
-	}
 	for _, by := range []string{"DispatcherCancel()", "SystemExit", "KeyboardInterrupt", "upset post_task", `"logging"`, `"True"`, `"1.5"`, `"(1, 2)"`, "2.5"} {
 		if strings.Contains(one.Order, by) {
 			one.By = by
@@ -235,8 +263,12 @@ var orders = []string{
 
 // kill sends a worker a signal from outside.
 func (g *generator) kill() []step {
-	if g.IntN(2) == 0 || g.config.Wait > 0 {
-		return []step{{Where: "idle", Pick: g.IntN(3), Signal: 9}}
+	if g.IntN(2) == 0 {
+		signal := pick(g, 9, 9, 10) // which is that of a cancel, and nothing to an idle worker
+		if g.config.Idle > 0 {      // it notices what else there is
+			signal = pick(g, 9, 15, 2)
+		}
+		return []step{{Where: "idle", Pick: g.IntN(3), Signal: signal}}
 	}
 	return []step{{Where: "busy", Pick: g.IntN(3), Signal: pick(g, 9, 15, 2)}}
 }

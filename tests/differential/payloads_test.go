@@ -38,6 +38,9 @@ func (g *generator) key() []step {
 	if !slices.ContainsFunc(members, func(m string) bool { return strings.HasPrefix(m, `"uuid"`) }) {
 		members = append(members, fmt.Sprintf(`"uuid": %q`, g.uuid()))
 	}
+	if g.config.Watched && g.IntN(20) == 0 {
+		return []step{{Via: g.via(), By: "exit in pre_task", Texts: []string{with(append(members[:0:0], `"task": "stage.note", "upset": "exit"`, fmt.Sprintf(`"uuid": %q`, g.uuid()))...)}}}
+	}
 	return []step{{Via: g.via(), Texts: []string{with(members...)}}}
 }
 
@@ -70,6 +73,10 @@ var broken = []string{
 
 func (g *generator) text() []step {
 	one := step{Via: g.via(), Texts: []string{pick(g, texts...)}}
+	if g.IntN(16) == 0 {
+		deep := strings.Repeat("[", 3500) + strings.Repeat("]", 3500)
+		return []step{{Via: one.Via, By: "nesting", Texts: []string{`{"task": "stage.note", "args": [` + deep + `]}`}}}
+	}
 	if g.IntN(6) == 0 {
 		return []step{{Via: one.Via, By: "broken JSON", Texts: []string{pick(g, broken...)}}}
 	}
@@ -103,6 +110,10 @@ func (g *generator) follow() []step {
 	}
 	first := pick(g, `"task": "stage.note"`, `"task": "stage.fail", "args": ["ValueError('x')"]`, `"task": "stage.fail", "args": ["DispatcherExit('x')"]`,
 		`"task": "stage.act"`, `"task": "stage.nothing"`)
+	if g.IntN(12) == 0 {
+		odd := fmt.Sprintf("%q: %s", pick(g, "callbacks", "errbacks"), pick(g, "5", `"text"`, "[5]", `["x"]`, "true"))
+		return []step{{Via: g.via(), By: "odd followers", Texts: []string{with(`"task": "stage.fail", "args": ["ValueError('x')"]`, fmt.Sprintf(`"uuid": %q`, g.uuid()), odd)}}}
+	}
 	return []step{{Via: g.via(), Texts: []string{with(first, fmt.Sprintf(`"uuid": %q`, g.uuid()), list("callbacks"), list("errbacks"))}}}
 }
 
@@ -178,6 +189,9 @@ func (g *generator) envelope() []step {
 		[]string{part(id, 0, 2, "lost"), part(id, 0, 2, note[:9]), part(id, 1, 2, note[9:])},
 		[]string{part(id, 0, 1, "")},
 	)
+	if g.config.Chunks > 0 && g.IntN(4) == 0 {
+		return []step{{Via: g.via(), By: "long integer", Texts: []string{part(id, pick(g, "0", "12345678901234567890"), "12345678901234567890", note)}}}
+	}
 	return []step{{Via: g.via(), Texts: all}}
 }
 
@@ -202,6 +216,7 @@ func (g *generator) line() []step {
 func (g *generator) poison() []step {
 	one := pick(g,
 		step{By: "module", Texts: []string{`{"control": "` + pick(g, "logging", "asyncio", "io") + `", "reply_to": "replies"}`}},
+		step{By: "raises", Texts: []string{pick(g, `{"control": "aio_tasks", "control_data": {"limit": "x"}, "reply_to": "replies"}`, `{"control": "set_log_level", "control_data": 5}`)}},
 		step{By: "no name", Texts: []string{`{"control": ` + pick(g, "5", "null", "[]") + `}`}},
 		step{By: "long reply_to", Texts: []string{`{"control": "alive", "reply_to": "` + strings.Repeat("r", 64) + `"}`}},
 		step{By: "no object", Where: "listed", Texts: []string{`{"control": "running", "control_data": ` + pick(g, "5", `"x"`, "[1]") + `}`}},

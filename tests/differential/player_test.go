@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -39,6 +38,14 @@ type player struct {
 	earlier  map[int]int     // tasks of each worker, by number, when it was last a matter of chance whose they were
 	bases    []int           // what was received when each step began
 	last     state           // when the last step had ended
+	pages    map[string]any  // what the page of metrics has counted by then
+}
+
+func newPlayer(v *service, c configuration) *player {
+	return &player{
+		service: v, config: c, clients: map[string]*stand.Client{}, produced: map[string]int{},
+		killed: map[int]bool{}, helped: map[string]bool{}, stubborn: map[string]bool{}, alias: map[int]string{}, earlier: map[int]int{},
+	}
 }
 
 // play gives a script to one service and returns what came of each step, the start being the first
@@ -51,13 +58,9 @@ func play(t *testing.T, s stand.Side, script script) (sights []sight, err error)
 	if err != nil {
 		return nil, err
 	}
-	p := &player{
-		service: v, config: script.Config, clients: map[string]*stand.Client{}, produced: map[string]int{},
-		killed: map[int]bool{}, helped: map[string]bool{}, stubborn: map[string]bool{}, alias: map[int]string{}, earlier: map[int]int{},
-	}
+	p := newPlayer(v, script.Config)
 	defer p.hangUp()
-	steps := slices.Concat([]step{{Kind: "start"}}, script.Steps, []step{{Kind: "stop"}})
-	for i, one := range steps {
+	for i, one := range script.all() {
 		seen, err := p.perform(one)
 		if err != nil {
 			return sights, fmt.Errorf("step %d, %s: %s: %w\n%s", i, jsonText(one), s, err, v.lastLog())
@@ -101,6 +104,12 @@ func special(kind string) func(*player, step, sight) error {
 		"line":     (*player).line,
 		"ctl":      (*player).ctl,
 		"unheard":  (*player).unheard,
+		"page":     (*player).askForPage,
+		"twin":     (*player).loseTwin,
+		"both":     (*player).sendOverBoth,
+		"fatal":    (*player).endanger,
+		"age":      (*player).age,
+		"check":    (*player).check,
 		"retire":   (*player).retire,
 		"schedule": (*player).schedule,
 		"stop":     (*player).finish,
@@ -187,7 +196,7 @@ func (p *player) client(name string) (*stand.Client, error) {
 
 // converse sends texts, and sees the replies.
 func (p *player) converse(one step, seen sight) error {
-	if one.By != "" && one.Kind != "ask" && len(p.last.busy()) == len(p.last.list()) {
+	if one.By != "" && one.Kind != "ask" && one.Kind != "envelope" && len(p.last.busy()) == len(p.last.list()) {
 		seen["skipped"] = "no worker is idle"
 		return nil
 	}
@@ -211,8 +220,10 @@ func (p *player) exchange(via string, owed int, texts ...string) (replies []stri
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Send(strings.Join(texts, "\n") + "\n"); err != nil {
-		return nil, err
+	if len(texts) > 0 {
+		if err := c.Send(strings.Join(texts, "\n") + "\n"); err != nil {
+			return nil, err
+		}
 	}
 	if replies, err = c.Until(p.mark()); err != nil {
 		delete(p.clients, via) // a new one next time

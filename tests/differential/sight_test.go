@@ -83,6 +83,8 @@ func (p *player) normal(path, key string, v any) any {
 			return word("no stack")
 		}
 		return word("a stack")
+	case key == "host" && v == p.host:
+		return word("an address of its own")
 	case isNumber && p.base(path, key) != nil:
 		return word(fmt.Sprintf("+%d", int(number(n))-int(number(p.base(path, key)))))
 	case key == "uuid" || key == "current_task_uuid":
@@ -93,6 +95,9 @@ func (p *player) normal(path, key string, v any) any {
 
 // base is the value of a counter when the step began, nil for what is no counter.
 func (p *player) base(path, key string) any {
+	if strings.HasSuffix(path, "http_server") {
+		return cmp.Or[any](p.pages[key], message.Number("0"))
+	}
 	switch key {
 	case "received_count":
 		return message.Number(fmt.Sprint(p.bases[len(p.bases)-1]))
@@ -203,7 +208,7 @@ func (p *player) see(one step, seen sight, before, now state) {
 		seen["count."+key] = strconv.Itoa(n)
 	}
 	p.seeProducers(seen, before, now)
-	p.seeEvents(seen, before, now, p.config.Max > 1 && (ends > 1 || len(p.bases) == 1) || one.By != "" || one.Kind == "kill" || one.Kind == "rejudge")
+	p.seeEvents(seen, before, now, p.config.Max > 1 && (ends > 1 || len(p.bases) == 1) || one.By != "" || slices.Contains([]string{"kill", "rejudge", "twin", "both"}, one.Kind))
 	p.put(seen, "running", p.renamed(now.running))
 	p.put(seen, "chunks", now.chunks)
 	p.put(seen, "workers", p.renamed(now.workers))

@@ -86,13 +86,14 @@ func (s *stage) listen(conn net.Conn) {
 			told = map[string]any{"kind": "garbles", "line": line, "pid": 0.0}
 		}
 		kind, pid := told["kind"].(string), int(told["pid"].(float64))
+		s.record(pid, kind, told) // before the actor is seen to wait: who sees that looks at what has happened
 		switch kind {
 		case "begins":
 			a = s.enters(conn, pid)
 		case "answers":
 			s.answers(a)
 		}
-		s.record(pid, kind, told)
+		s.tick()
 		if kind != "begins" && kind != "answers" {
 			fmt.Fprintln(conn, "{}") // an error means that it is gone, and so does the next read
 		}

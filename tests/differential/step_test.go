@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -45,6 +46,15 @@ func producerOf(via string) string {
 type script struct {
 	Config configuration
 	Steps  []step
+}
+
+// all is every step, the start and the stop included.
+func (s script) all() []step {
+	stop := step{Kind: "stop"}
+	if s.Config.Connected {
+		stop.By = "connected"
+	}
+	return slices.Concat([]step{{Kind: "start"}}, s.Steps, []step{stop})
 }
 
 func (s script) String() string {

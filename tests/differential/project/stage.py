@@ -20,7 +20,7 @@ class Line:
     def __init__(self):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(os.path.join(HOME, "stage.sock"))
-        self.stream = self.socket.makefile("rw", encoding="ascii")
+        self.stream = self.socket.makefile("r", encoding="ascii")
 
     def __enter__(self):
         return self
@@ -30,8 +30,9 @@ class Line:
         self.socket.close()
 
     def tell(self, kind, **what):
-        self.stream.write(json.dumps({"pid": os.getpid(), "kind": kind, **what}) + "\n")
-        self.stream.flush()
+        text = json.dumps({"pid": os.getpid(), "kind": kind, **what}) + "\n"
+        # Not by way of a buffer: one that a cancel has interrupted would be written again when it is closed.
+        self.socket.sendall(text.encode("ascii"))
         return json.loads(self.stream.readline())
 
 
@@ -185,6 +186,8 @@ class Watched(TaskWorker):
         tell("pre_task", uuid=repr(message.get("uuid")), keys=sorted(message))
         if message.get("upset") == "pre_task":
             raise ValueError("pre_task")
+        if message.get("upset") == "exit":
+            raise SystemExit(4)
 
     def post_task(self, result):
         tell("post_task", uuid=repr(result["uuid"]), result=repr(result["result"]), stops=result.get("is_stopping", False))
