@@ -53,6 +53,9 @@ func TestQuickWorkerIsHandedTasksAheadAndBeginsThem(t *testing.T) {
 			b.wantAhead(seq, true)
 		}
 		b.wantAhead(13, false) // there is room for three
+		if got := b.pool.Stats().Waiting; got != 3 {
+			t.Errorf("%d tasks wait, want those that were handed ahead", got)
+		}
 		b.proc(0).goOn(1)
 		b.settle()
 		b.wantTold("task 1 succeeded, then 10")

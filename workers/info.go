@@ -72,7 +72,7 @@ func (c Counts) Unfinished() int { return c.Cancelled + c.TimedOut + c.Abandoned
 type Stats struct {
 	Counts
 	Starting, Ready, Busy, Stopping int
-	Waiting                         int
+	Waiting                         int // tasks that wait for a worker, those that were handed ahead included
 	NextID                          int
 	Draining                        bool
 	// Needed says when as many workers as the index were last needed at once; those
@@ -108,7 +108,7 @@ func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := Stats{
-		Counts: p.counts, Waiting: p.waiting, NextID: p.nextID, Draining: p.draining,
+		Counts: p.counts, Waiting: p.waiting + p.parked + p.returning, NextID: p.nextID, Draining: p.draining,
 		Needed: slices.Clone(p.usage.last), Failures: p.backoff.failures, LastError: p.backoff.lastErr,
 		CrashLoop: p.backoff.loop,
 	}
