@@ -13,9 +13,9 @@ type allowance struct {
 	fits func(difference) bool
 }
 
-// chances are the allowances that a race of the original's decides about, so that no seed needs them for
-// sure: its next look may come before or after the record of a dead worker is gone.
-var chances = []string{"worker too many", "twin of a dead one"}
+// chances are the allowances that no seed needs for sure: a race of the original's decides about them, whose next
+// look may come before or after the record of a dead worker is gone; or what a step finds to act upon.
+var chances = []string{"worker too many", "twin of a dead one", "twin of a cancelled one", "status"}
 
 // path is a pattern of paths.
 func path(pattern string) func(difference) bool {

@@ -111,6 +111,7 @@ func TestInteropFault04TaskOfADeadWorkerIsAGhost(t *testing.T) {
 			b.waitLog(1, "died unexpectedly", "")
 			b.tell(mark("2")) // the pool is looked at again
 			b.waitLines("ran", 2)
+			b.leftAfter("2")
 		} else {
 			b.leftAfter("dead")
 		}

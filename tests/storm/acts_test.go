@@ -120,9 +120,27 @@ func (r *run) killMain() {
 	r.settle()
 }
 
+// listens waits until ours has had LISTEN confirmed since the last gap: else what it is just about
+// to say would be taken for the end of the next one.
+func (r *run) listens() {
+	r.t.Helper()
+	if r.side != ours || len(r.gaps) == 0 {
+		return
+	}
+	broken := r.gaps[len(r.gaps)-1].broken
+	listens := func() bool {
+		times := listenings(r.log())
+		return len(times) > 0 && times[len(times)-1].After(broken)
+	}
+	if !waitUntil(20*time.Millisecond, bound, listens) {
+		r.t.Fatalf("ours has not listened to Postgres again within %s", bound)
+	}
+}
+
 // cut ends the service's backends, if it has any at the moment.
 func (r *run) cut() bool {
 	r.t.Helper()
+	r.listens()
 	g := r.gap(cutBackends)
 	n, err := r.post.cut()
 	if err != nil {
@@ -138,6 +156,7 @@ func (r *run) cut() bool {
 
 func (r *run) restartPostgres() {
 	r.t.Helper()
+	r.listens()
 	r.gaps = append(r.gaps, r.gap(restartServer))
 	r.ear.close()
 	r.cluster.Restart(r.t)
