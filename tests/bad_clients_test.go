@@ -106,7 +106,7 @@ func TestClientThatLeavesInTheMiddleOfAReply(t *testing.T) {
 	d.waitLog("reply could not be sent")
 	other := d.connect()
 	other.alive()
-	other.send(`{"control": "cancel", "reply_to": "me"}`)
+	other.send(`{"control": "cancel", "control_data": {"all": true}, "reply_to": "me"}`)
 	if got := strings.Count(other.reply(), `"delayed-`); got != tasks {
 		t.Errorf("%d tasks are there, want the %d that were accepted", got, tasks)
 	}

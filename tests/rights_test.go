@@ -185,7 +185,7 @@ func TestActionsAreLoggedWithWhoAndWhatAndNoArguments(t *testing.T) {
 	c := d.as(person{uid: 61002})
 	c.send(`{"control": "run", "reply_to": "x", "control_data": {"task": "app.tasks.mark", "uuid": "second", "kwargs": {"path": "hunter2"}}}`)
 	c.expect(`{"ack"`)
-	c.send(`{"control": "cancel", "reply_to": "x"}`)
+	c.send(`{"control": "cancel", "control_data": {"all": true}, "reply_to": "x"}`)
 	c.expect(`{"worker-0": {`, `"uuid": "first"`)
 	who := fmt.Sprintf(`uid=61002 user="" pid=%d`, os.Getpid())
 	for command, uuids := range map[string]string{"run": `uuid=second`, "cancel": `uuid="first second"`} {

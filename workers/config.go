@@ -14,7 +14,7 @@ type Config struct {
 	// unit has room for, at least MinWorkers; see WithCPUs.
 	MaxWorkers int `toml:"max_workers"`
 	// HandAhead is how many tasks may wait at a busy worker whose last tasks were quick, so that it
-	// need not ask for each. 0 turns it off. Default 8.
+	// need not ask for each. 0 turns it off. Default 16.
 	HandAhead int `toml:"hand_ahead"`
 	// ScaledownWait is how long a worker must have been more than was needed
 	// before it is stopped. Default 15s.
@@ -42,7 +42,7 @@ func DefaultConfig() Config {
 	return Config{
 		MinWorkers:        1,
 		MaxWorkers:        0,
-		HandAhead:         8,
+		HandAhead:         16,
 		ScaledownWait:     15 * time.Second,
 		WorkerRemovalWait: 30 * time.Second,
 		WorkerMaxLifetime: 4 * time.Hour,

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // Key identifies what a task does: two keys are equal when task, args and kwargs are equal in Python. So 1, 1.0 and true are the same, the order
@@ -21,10 +22,15 @@ const endMark = 0xFF
 // move the same bytes again on every level of a deep nesting.
 const foldAbove = 256
 
+// scratch holds room for canonical forms, up to keptScratch bytes each.
+var scratch = sync.Pool{New: func() any { b := make([]byte, 0, 512); return &b }}
+
+const keptScratch = 64 << 10
+
 // keyOf hashes the canonical form of three JSON values, nil for an absent one.
 func keyOf(task, args, kwargs []byte) Key {
-	var scratch [512]byte
-	b := scratch[:0]
+	room := scratch.Get().(*[]byte)
+	b := (*room)[:0]
 	for _, raw := range [3][]byte{task, args, kwargs} {
 		if raw == nil {
 			b = append(b, 'n')
@@ -33,6 +39,10 @@ func keyOf(task, args, kwargs []byte) Key {
 		b, _ = appendCanonical(b, raw, 0)
 	}
 	sum := sha256.Sum256(b)
+	if cap(b) <= keptScratch {
+		*room = b
+	}
+	scratch.Put(room)
 	return Key(sum[:len(Key{})])
 }
 
