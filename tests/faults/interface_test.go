@@ -115,23 +115,52 @@ func (b *bed) page() string {
 	return "127.0.0.1:" + port[1]
 }
 
+// metrics is what the page says.
+func (b *bed) metrics() string {
+	b.t.Helper()
+	client := http.Client{Timeout: stand.Bound}
+	reply, err := client.Get("http://" + b.page() + "/metrics")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return string(text)
+}
+
 // The original exports the number of its workers as a counter, and nothing of what waits.
 func TestInteropFault37NumberOfWorkersIsACounter(t *testing.T) {
 	both(t, withPage, func(b *bed) string {
 		b.tell(hold("first"), mark("waits"))
-		client := http.Client{Timeout: stand.Bound}
-		reply, err := client.Get("http://" + b.page() + "/metrics")
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		defer reply.Body.Close()
-		text, err := io.ReadAll(reply.Body)
-		if err != nil {
-			b.t.Fatal(err)
-		}
+		page := b.metrics()
 		return fmt.Sprintf("a gauge for the workers: %v, for what waits: %v",
-			regexp.MustCompile(`(?m)^# TYPE \S*worker\S* gauge$`).Match(text), regexp.MustCompile(`(?m)^\S*queue\S* 1(\.0)?$`).Match(text))
+			regexp.MustCompile(`(?m)^# TYPE \S*worker\S* gauge$`).MatchString(page), regexp.MustCompile(`(?m)^\S*queue\S* 1(\.0)?$`).MatchString(page))
 	}, "a gauge for the workers: false, for what waits: false", "a gauge for the workers: true, for what waits: true")
+}
+
+// Workers that have died are in the original's number. They are in that series here, too; the gauge has
+// those that live.
+func TestInteropFault37DeadWorkersAreCounted(t *testing.T) {
+	s := withPage
+	s.pool = "min_workers: 1, max_workers: 1" + unpolled
+	both(t, s, func(b *bed) string {
+		b.killWorker(b.workers("ready")[0])
+		b.tell(mark("1"))
+		if b.original() { // see fault 3
+			b.tell(mark("2"))
+			b.waitLog(1, "died unexpectedly", "")
+			b.tell(mark("3"))
+			b.waitLines("ran", 2)
+		} else {
+			b.waitLines("ran", 1)
+			b.leftAfter("1")
+		}
+		told := regexp.MustCompile(`(?m)^(dispatcher_worker_count_total|dispatcherd_workers\{state="ready"\}) \d+`)
+		return strings.Join(told.FindAllString(b.metrics(), -1), ", ")
+	}, "dispatcher_worker_count_total 2", `dispatcher_worker_count_total 2, dispatcherd_workers{state="ready"} 1`)
 }
 
 // The reply of `producers` has one entry for two brokers of the original whose modules end in the same
