@@ -43,6 +43,9 @@ func TestEveryFaultOfTheOriginalHasARow(t *testing.T) {
 			named[name] = true
 		}
 	}
+	if last != 44 {
+		t.Errorf("%s: the last fault is %d, want 44", facts, last)
+	}
 	for name := range known {
 		if strings.HasPrefix(name, "TestInteropFault") && !named[name] {
 			t.Errorf("%s: %s has no row", facts, name)
