@@ -1,6 +1,7 @@
 // Package dispatch decides when each task runs: it holds delayed tasks until
 // their time, applies on_duplicate, keeps the queue, and knows how every task
-// ended. One goroutine, Run, owns all of that.
+// ended. Whoever takes a turn owns all of that: the loop in Run, or who brings
+// news and finds that nobody else takes one.
 package dispatch
 
 import (
@@ -13,7 +14,7 @@ import (
 	"dispatcherd/daemon/message"
 )
 
-// Runner runs tasks. Its methods are called by the loop and must not block;
+// Runner runs tasks. Its methods are called in a turn and must not block;
 // it answers with Finished, Returned and Freed.
 type Runner interface {
 	// TryRun hands the task to a free worker and says which. ok is false when
@@ -34,7 +35,7 @@ type Runner interface {
 	Cancel(seq uint64)
 }
 
-// Recorder keeps how tasks have ended. Its method is called by the loop, must not block, and
+// Recorder keeps how tasks have ended. Its method is called in a turn, must not block, and
 // must not keep e itself.
 type Recorder interface{ Record(e *Ended) }
 
@@ -157,8 +158,8 @@ func (d *Dispatcher) submit(t *task) error {
 }
 
 // Delay holds a control request, which has a delay, among the delayed tasks, where it is
-// listed and can be cancelled as they are. carryOut is called when its time has come, by
-// the loop, and must not block. The errors are those of Submit.
+// listed and can be cancelled as they are. carryOut is called when its time has come, in
+// a turn, and must not block. The errors are those of Submit.
 func (d *Dispatcher) Delay(m *message.Message, carryOut func()) error {
 	t := newTask(m, nil)
 	t.rare().request = carryOut
@@ -268,7 +269,7 @@ func (d *Dispatcher) Resume(ctx context.Context) error {
 // taking says whether tasks are handed to the runner.
 func (d *Dispatcher) taking() bool { return !d.stopping && !d.paused }
 
-// Ping goes once through the loop: nil proves that tasks are being decided on.
+// Ping takes a turn: nil proves that tasks are being decided on.
 func (d *Dispatcher) Ping(ctx context.Context) error { return d.ask(ctx, func() {}) }
 
 // Tasks lists the tasks that f selects: running by worker, then blocked,
@@ -300,7 +301,7 @@ func (d *Dispatcher) Cancel(ctx context.Context, f Filter) ([]Entry, error) {
 	return entries, nil
 }
 
-// ask has the loop run f between two turns. All that was submitted before is
+// ask takes a turn, at the end of which f is run. All that was submitted before is
 // seen by f.
 func (d *Dispatcher) ask(ctx context.Context, f func()) error {
 	select {
