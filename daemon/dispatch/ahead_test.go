@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 )
@@ -183,6 +185,20 @@ func TestWhatCouldNotBeTakenBackIsTheNextDaemons(t *testing.T) {
 		r.wantNoEnd(watch)
 		if got := r.logs("running tasks go on without this daemon"); len(got) != 1 || got[0]["count"] != 2.0 {
 			r.Errorf("logged %v, want two tasks that go on", got)
+		}
+	})
+}
+
+func TestNewsBeforeTheBeginIsAttendedTo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		logged := &lockedBuffer{}
+		d := New(newFakeRunner(0), slog.New(slog.NewJSONHandler(logged, nil)))
+		d.Finished(Ended{Seq: 7, Outcome: Succeeded}) // of a task that nobody knows, which is told
+		start(t, d)
+		synctest.Wait()
+		if !strings.Contains(logged.String(), "a task ended that is not running") {
+			t.Errorf("nothing was made of it:\n%s", logged)
 		}
 	})
 }

@@ -100,6 +100,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	d.alarm = newAlarm()
 	defer d.alarm.timer.Stop()
 	d.turns <- struct{}{}
+	d.attend() // to what came before
 	for {
 		rang := false
 		select {
