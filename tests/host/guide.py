@@ -306,6 +306,22 @@ def resumed(command):
     task("greet")
 
 
+# A full queue.
+
+@plays_in("A full queue", "dispatcherctl status", "dispatcherctl history")
+def refused(command):
+    """with room for one, the next task is refused, which status and history tell"""
+    good = configuration()
+    change(good + "\n[queue]\nmax_tasks = 1\n")
+    run("dispatcherctl reload")
+    run("dispatcherctl run shop.tasks.greet --delay 3600 --uuid early")
+    contains(fails("dispatcherctl run shop.tasks.greet --delay 3600 --uuid late"), "the queue is full")
+    contains(run(command), "full: true" if command.endswith("status") else "rejected")
+    run("dispatcherctl cancel --uuid early")
+    change(good)
+    run("dispatcherctl reload")
+
+
 # Restart, or stop.
 ENDS = "Restart, or stop"
 
