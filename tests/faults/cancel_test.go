@@ -53,18 +53,18 @@ func TestInteropFault20CancelInAHookEndsTheWorker(t *testing.T) {
 	}, "the worker has ended, listed: worker:1", "the worker has ended: false, listed: ")
 }
 
-// A cancel that comes while the task's module is imported is an ordinary failure in the original.
+// A cancel that comes while the task's module is imported interrupts that on both sides. In the original it
+// is an ordinary failure then.
 func TestInteropFault20CancelOfAnImportIsAFailure(t *testing.T) {
 	both(t, settings{}, func(b *bed) string {
+		w := b.workers("ready")[0]
 		b.tell(body{"task": "app.slow.run", "uuid": "1"})
 		b.waitLines("slow", 1)
 		b.ask("cancel", body{"uuid": "1"})
-		if !b.original() {
-			b.touch("slow.gate")
-		}
 		b.leftAfter("1")
-		return strings.Join(b.lines("slow"), " ") + ": " + b.counted()
-	}, "importing: 1 finished, 0 canceled", "importing: 0 finished, 1 canceled")
+		return fmt.Sprintf("%s, the worker has ended: %v; %s", strings.Join(b.lines("slow"), " "), b.gone(w.PID), b.counted())
+	}, "importing, the worker has ended: false; 1 finished, 0 canceled",
+		"importing, the worker has ended: false; 0 finished, 1 canceled")
 }
 
 // The original's signal does not say which task it is for. Here it comes late, because the worker has
