@@ -4,13 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"dispatcherd/tests/postgres"
+	"dispatcherd/tests/stand"
 )
 
 // original is a program that uses the library of the Python original, which
@@ -138,15 +138,7 @@ func encode(t *testing.T, value any) string {
 // virtual is the interpreter that has the original.
 func virtual(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("DISPATCHERD_TEST_VENV")
-	if dir == "" {
-		reason := "no Python original: set DISPATCHERD_TEST_VENV to the virtual environment that make test has made in build/venv"
-		if os.Getenv("DISPATCHERD_TEST_REQUIRE") == "1" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
-	}
-	return filepath.Join(dir, "bin", "python")
+	return filepath.Join(stand.Venv(t), "bin", "python")
 }
 
 // withOriginal makes the workers run with the original's library.

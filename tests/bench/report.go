@@ -1,34 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-)
 
-// The lines of the document between which the tables stand.
-const (
-	tablesBegin = "<!-- tables: made by make bench -->"
-	tablesEnd   = "<!-- end of the tables -->"
+	"dispatcherd/tests/tables"
 )
 
 // write replaces the tables of the document, and the plot beside it.
 func (r *results) write(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := bytes.Cut(text, []byte(tablesBegin))
-	_, after, also := bytes.Cut(rest, []byte(tablesEnd))
-	if !ok || !also {
-		return fmt.Errorf("%s has no lines %q and %q", path, tablesBegin, tablesEnd)
-	}
-	whole := fmt.Sprintf("%s%s\n\n%s\n%s%s", before, tablesBegin, r.tables(), tablesEnd, after)
-	if err := os.WriteFile(path, []byte(whole), 0o644); err != nil {
+	if err := tables.Write(path, "make bench", r.tables()); err != nil {
 		return err
 	}
 	return os.WriteFile(strings.TrimSuffix(path, filepath.Ext(path))+".svg", r.plot(), 0o644)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dispatcherd/tests/postgres"
+	"dispatcherd/tests/stand"
 )
 
 // bound is how long anything may take. It says that something hangs, and is no measure.
@@ -136,15 +137,7 @@ func (p *place) script(name string) string {
 // python is the interpreter that has the original.
 func python(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("DISPATCHERD_TEST_VENV")
-	if dir == "" {
-		reason := "no Python original: set DISPATCHERD_TEST_VENV to the virtual environment that make test has made in build/venv"
-		if os.Getenv("DISPATCHERD_TEST_REQUIRE") == "1" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
-	}
-	path, err := filepath.Abs(filepath.Join(dir, "bin", "python"))
+	path, err := filepath.Abs(filepath.Join(stand.Venv(t), "bin", "python"))
 	if err != nil {
 		t.Fatal(err)
 	}

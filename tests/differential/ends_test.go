@@ -54,18 +54,11 @@ func (p *player) retire(one step, seen sight) error {
 	}); err != nil {
 		return err
 	}
-	if _, err := p.exchange(one.Via, 0, one.Texts...); err != nil {
-		return err
-	}
-	next, err := p.await("the next task", playing)
+	next, err := p.succeed(one, seen, old, playing)
 	if err != nil {
 		return err
 	}
-	pool, _ := next.main["pool"].(map[string]any)
-	seen["retired"] = fmt.Sprint(number(pool["retirement_count"]) >= 1)
-	seen["finished"] = text(pool["finished_count"]) + ", canceled " + text(pool["canceled_count"])
 	seen["on another"] = fmt.Sprint(next.busy()[0].pid != old.pid)
-	seen["events"] = p.told(func(e event) bool { return e.pid == old.pid })
 	return nil
 }
 
@@ -88,18 +81,24 @@ func (p *player) age(one step, seen sight) error {
 	}); err != nil {
 		return err
 	}
+	_, err = p.succeed(one, seen, old, playing)
+	return err
+}
+
+// succeed sends the next task to the service whose worker has retired, and sees what is counted and told then.
+func (p *player) succeed(one step, seen sight, old worker, playing func(state) bool) (state, error) {
 	if _, err := p.exchange(one.Via, 0, one.Texts...); err != nil {
-		return err
+		return state{}, err
 	}
 	next, err := p.await("the next task", playing)
 	if err != nil {
-		return err
+		return state{}, err
 	}
 	pool, _ := next.main["pool"].(map[string]any)
 	seen["retired"] = fmt.Sprint(number(pool["retirement_count"]) >= 1)
 	seen["finished"] = text(pool["finished_count"]) + ", canceled " + text(pool["canceled_count"])
 	seen["events"] = p.told(func(e event) bool { return e.pid == old.pid })
-	return nil
+	return next, nil
 }
 
 // check sees that the connection to Postgres is checked while nothing comes, and that a task that comes

@@ -14,18 +14,7 @@ import (
 // programs is where TestMain builds dispatcherd and dispatcherctl, with the race detector in them.
 var programs string
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	dir, err := binaries.Build()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	programs = dir
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(binaries.Main(m, &programs)) }
 
 // In make test a storm of ours with either kind of supervisor, and one of the original. What make storm
 // asks for is a storm of each with every seed.

@@ -1,7 +1,6 @@
 package storm
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"dispatcherd/tests/stand"
+	"dispatcherd/tests/tables"
 )
 
 // table is what a set of storms has come to, ours beside the original's.
@@ -206,25 +206,8 @@ func words(seeds []uint64) string {
 	return strings.Join(all, ", ")
 }
 
-// The lines of the document between which the tables stand.
-const (
-	tablesBegin = "<!-- tables: made by make storm -->"
-	tablesEnd   = "<!-- end of the tables -->"
-)
-
 // write replaces the tables of a document.
-func (t *table) write(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := bytes.Cut(text, []byte(tablesBegin))
-	_, after, also := bytes.Cut(rest, []byte(tablesEnd))
-	if !ok || !also {
-		return fmt.Errorf("%s has no lines %q and %q", path, tablesBegin, tablesEnd)
-	}
-	return os.WriteFile(path, fmt.Appendf(nil, "%s%s\n\n%s\n%s%s", before, tablesBegin, t, tablesEnd, after), 0o644)
-}
+func (t *table) write(path string) error { return tables.Write(path, "make storm", t.String()) }
 
 // machine says what the storms were on.
 func machine() string {
